@@ -1,0 +1,65 @@
+# make lab    set up the course and open it          make lab ARGS="--no-browser --port=8899"
+# make test   set up everything and run all tests    make test ARGS="-m browser -q"
+# make help   the other targets
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test check exercises bench lock
+
+help:
+	@echo 'make lab        set up the course and open it; ARGS="..." goes to JupyterLab'
+	@echo 'make test       set up everything and run all tests; ARGS="..." goes to pytest'
+	@echo 'make check      lint, format and type checks'
+	@echo 'make exercises  regenerate exercises/ from solutions/'
+	@echo 'make bench      benchmarks; each prints a ratio of two things measured in one run'
+	@echo 'make lock       pin the newest versions that pyproject.toml allows'
+
+lab: $(VENV)/lab-ready
+	@$(RUN) -m course lab $(ARGS)
+
+test: $(VENV)/test-ready
+	@$(RUN) -m pytest $(ARGS)
+
+check: $(VENV)/test-ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+exercises: $(VENV)/lab-ready
+	@$(RUN) -m course exercises
+
+bench: $(VENV)/test-ready
+	@$(RUN) -m tests.bench
+
+lock: $(VENV)/test-ready
+	$(RUN) -m pip install --quiet uv
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(VENV)/bin/uv pip compile --quiet --upgrade --universal \
+	  --python-version 3.11 --no-emit-index-url --generate-hashes pyproject.toml -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(VENV)/bin/uv pip compile --quiet --upgrade --universal \
+	  --python-version 3.11 --no-emit-index-url --generate-hashes pyproject.toml --extra test \
+	  -c requirements.lock -o requirements-test.lock
+
+# A stamp file stands for "this lock is installed": a second start installs nothing.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "This course needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Install one and name it: make lab PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Could not make a virtual environment. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+
+$(VENV)/lab-ready: requirements.lock pyproject.toml apt.txt | $(VENV)/bin/python
+	@sh tools/system-packages.sh apt.txt
+	@echo "Installing the course into $(VENV) (once; a minute or so) ..."
+	@$(RUN) -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@$(RUN) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test-ready: requirements-test.lock apt-test.txt $(VENV)/lab-ready
+	@sh tools/system-packages.sh apt-test.txt
+	@echo "Installing what the tests need ..."
+	@$(RUN) -m pip install -qq --disable-pip-version-check -r requirements-test.lock
+	@touch $@

@@ -1,0 +1,68 @@
+"""The lessons of the course: number, title, time, what you can do afterwards.
+
+>>> lesson("05").file
+'lessons/05-azure-cni.ipynb'
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from course.errors import InputError
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson. `minutes` is the time it takes, `afterwards` what its reader can do then."""
+
+    slug: str
+    title: str
+    minutes: int
+    afterwards: str
+    exercise: bool
+
+    @property
+    def number(self) -> str:
+        """Two digits, the first thing in its file's name."""
+        return self.slug[:2]
+
+    @property
+    def file(self) -> str:
+        """Its notebook, from the course's root."""
+        return f"lessons/{self.slug}.ipynb"
+
+    @property
+    def exercise_file(self) -> str:
+        """The notebook of its exercise, from the course's root; empty if it has none."""
+        return f"exercises/{self.slug}/{self.slug}.ipynb" if self.exercise else ""
+
+    @property
+    def solution_file(self) -> str:
+        """The notebook with the answers, from the course's root; empty if it has no exercise."""
+        return f"solutions/{self.slug}/{self.slug}.ipynb" if self.exercise else ""
+
+
+@cache
+def lessons() -> tuple[Lesson, ...]:
+    """All lessons, in reading order."""
+    entries = tomllib.loads((Path(__file__).parent / "curriculum.toml").read_text("utf-8"))
+    return tuple(Lesson(**entry) for entry in entries["lesson"])
+
+
+def lesson(number: str) -> Lesson:
+    """The lesson with this number, written "05", "5" or as its whole slug.
+
+    Raises InputError for a number that no lesson has.
+    """
+    wanted = str(number).zfill(2)
+    for each in lessons():
+        if wanted in (each.number, each.slug):
+            return each
+    raise InputError(
+        number,
+        "is no lesson of this course.",
+        f"Lessons: {', '.join(each.number for each in lessons())}.",
+    )

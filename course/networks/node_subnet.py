@@ -1,0 +1,243 @@
+"""Azure CNI, node subnet: every pod takes an address from the subnet of its node.
+
+When AKS makes a node, it puts on the node's network card one address for the node and one for
+each pod that the node may ever run (max-pods). They are taken from the subnet at once, before any
+pod exists. So the number of addresses follows from max-pods, never from the pods that run.
+
+Source: facts nodesubnet.preallocation and nodesubnet.ip_formula.
+
+>>> plan(NodePool(nodes=50, max_pods=30)).required_addresses
+1581
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from course.cluster import MaxSurge, NodePool, largest_pool
+from course.errors import InputError, whole_number
+from course.facts import number
+from course.subnet import smallest_prefix_for, total_addresses, usable_addresses
+from course.working import Line, as_text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The addresses that a node pool takes from its subnet, at the peak: while it is upgraded.
+
+    Counts are addresses, except `pool`. `internal_load_balancers` take one each.
+    """
+
+    pool: NodePool
+    internal_load_balancers: int = 0
+
+    def __post_init__(self) -> None:
+        whole_number(self.internal_load_balancers, "internal load balancers")
+
+    @property
+    def per_node(self) -> int:
+        """What one node takes: one for itself, and max-pods for pods."""
+        return self.pool.max_pods + 1
+
+    @property
+    def steady(self) -> int:
+        """What is taken outside of upgrades, before scaling out."""
+        return self.pool.nodes * self.per_node + self.internal_load_balancers
+
+    @property
+    def required_addresses(self) -> int:
+        """What is taken at the peak, without the addresses Azure keeps of every subnet."""
+        return self.pool.peak_nodes * self.per_node + self.internal_load_balancers
+
+    @property
+    def min_prefix(self) -> int:
+        """The length of the smallest subnet in which it fits."""
+        return smallest_prefix_for(self.required_addresses)
+
+    @property
+    def working(self) -> tuple[Line, ...]:
+        """The calculation, line by line."""
+        pool, prefix = self.pool, self.min_prefix
+        total, reserved = total_addresses(prefix), number("azure.reserved_per_subnet")
+        lines = [
+            Line("surge nodes", _surge_text(pool), pool.surge_nodes, "surge.rounding"),
+            Line(
+                "nodes at the peak", _sum(pool.nodes, pool.extra_nodes, pool.surge_nodes),
+                pool.peak_nodes,
+            ),
+            Line(
+                "addresses per node", f"{pool.max_pods} for pods + 1 for the node",
+                self.per_node, "nodesubnet.preallocation",
+            ),
+            Line(
+                "addresses needed", self._needed_text(), self.required_addresses,
+                "nodesubnet.ip_formula",
+            ),
+            Line(
+                "smallest subnet", f"/{prefix}: {total:,} - {reserved} that Azure keeps",
+                usable_addresses(prefix), "azure.reserved_per_subnet",
+            ),
+        ]  # fmt: skip
+        return tuple(lines)
+
+    def explain(self) -> str:
+        """The calculation in plain text.
+
+        >>> print(plan(NodePool(nodes=50, max_pods=30)).explain())
+        Addresses of 50 nodes with max-pods 30
+          surge nodes         =  max-surge 1                      =      1
+          nodes at the peak   =  50 + 1                           =     51
+          addresses per node  =  30 for pods + 1 for the node     =     31
+          addresses needed    =  51 x 31                          =  1,581
+          smallest subnet     =  /21: 2,048 - 5 that Azure keeps  =  2,043
+        """
+        title = f"Addresses of {self.pool.nodes:,} nodes with max-pods {self.pool.max_pods}"
+        return as_text(title, self.working)
+
+    def _needed_text(self) -> str:
+        product = f"{self.pool.peak_nodes:,} x {self.per_node}"
+        balancers = self.internal_load_balancers
+        return f"{product} + {balancers} internal load balancers" if balancers else product
+
+
+def plan(pool: NodePool, internal_load_balancers: int = 0) -> Plan:
+    """The addresses that a pool takes from its subnet, at the peak.
+
+    Source: fact nodesubnet.ip_formula. Raises InputError for an impossible number.
+
+    >>> plan(NodePool(nodes=50, max_pods=30, extra_nodes=10), 1).required_addresses
+    1892
+    """
+    return Plan(pool, internal_load_balancers)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How many nodes fit in a subnet so that they can still be upgraded."""
+
+    prefix: int
+    max_pods: int
+    max_surge: MaxSurge
+
+    @property
+    def usable_addresses(self) -> int:
+        """Addresses of the subnet without those Azure keeps."""
+        return usable_addresses(self.prefix)
+
+    @property
+    def slots(self) -> int:
+        """Nodes for which there are addresses, surge nodes included."""
+        return self.usable_addresses // (self.max_pods + 1)
+
+    @property
+    def max_nodes(self) -> int:
+        """The largest pool that leaves room for its surge."""
+        return largest_pool(self.slots, self.max_surge)
+
+    @property
+    def working(self) -> tuple[Line, ...]:
+        """The calculation, line by line."""
+        usable, reserved = self.usable_addresses, number("azure.reserved_per_subnet")
+        return (
+            Line(
+                "usable addresses", f"{total_addresses(self.prefix):,} - {reserved}",
+                usable, "azure.reserved_per_subnet",
+            ),
+            Line(
+                "nodes with addresses", f"{usable:,} / ({self.max_pods} + 1), rounded down",
+                self.slots, "nodesubnet.preallocation",
+            ),
+            Line(
+                "largest pool", f"{self.slots:,}, less max-surge {self.max_surge}",
+                self.max_nodes, "surge.rounding",
+            ),
+        )  # fmt: skip
+
+    def explain(self) -> str:
+        """The calculation in plain text.
+
+        >>> print(capacity(24, max_pods=30).explain())
+        Nodes with max-pods 30 that fit in a /24
+          usable addresses      =  256 - 5                       =  251
+          nodes with addresses  =  251 / (30 + 1), rounded down  =    8
+          largest pool          =  8, less max-surge 1           =    7
+        """
+        title = f"Nodes with max-pods {self.max_pods} that fit in a /{self.prefix}"
+        return as_text(title, self.working)
+
+
+def capacity(prefix: int, max_pods: int, max_surge: MaxSurge = 1) -> Capacity:
+    """How many nodes fit in a subnet of this length so that they can still be upgraded.
+
+    Source: derived from fact nodesubnet.ip_formula. Raises InputError for an impossible number.
+
+    >>> capacity(24, max_pods=30, max_surge=0).max_nodes
+    8
+    """
+    whole_number(max_pods, "pods per node", least=1)
+    usable_addresses(prefix)
+    largest_pool(0, max_surge)
+    return Capacity(prefix, max_pods, max_surge)
+
+
+def vnet_max_nodes(max_pods: int, private_addresses: int | None = None) -> int:
+    """The most nodes that one virtual network can hold, if it holds nothing else.
+
+    `private_addresses` is the limit of the virtual network, fact azure.vnet_private_ips.
+
+    >>> vnet_max_nodes(max_pods=250)
+    261
+    """
+    whole_number(max_pods, "pods per node", least=1)
+    if private_addresses is None:
+        private_addresses = number("azure.vnet_private_ips")
+    return whole_number(private_addresses, "private addresses") // (max_pods + 1)
+
+
+@dataclass(frozen=True)
+class NetAppLimit:
+    """Addresses in a virtual network against what Azure NetApp Files volumes allow there.
+
+    `limit` is None where the ordinary limits of the virtual network apply.
+    """
+
+    addresses: int
+    limit: int | None
+
+    @property
+    def within(self) -> bool:
+        """Whether the limit is kept."""
+        return self.limit is None or self.addresses <= self.limit
+
+
+def netapp_limit(
+    nodes: int, surge: int, pod_addresses_per_node: int, network_features: str = "Basic"
+) -> NetAppLimit:
+    """Addresses of a cluster against the limit of Azure NetApp Files volumes beside it.
+
+    Volumes with Basic network features allow 1,000 addresses in the virtual network and its direct
+    peers; Standard features have no limit of their own. Sources: facts anf.basic_ip_limit,
+    anf.standard_ip_limit. `pod_addresses_per_node` is max-pods in a node subnet, 0 with overlay.
+    Raises InputError for other network features.
+
+    >>> netapp_limit(50, 1, 30).within
+    False
+    """
+    if network_features not in ("Basic", "Standard"):
+        raise InputError(network_features, "are no network features.", "Say Basic or Standard.")
+    count = whole_number(nodes, "nodes") + whole_number(surge, "surge nodes")
+    addresses = count * (1 + whole_number(pod_addresses_per_node, "pod addresses per node"))
+    limit = number("anf.basic_ip_limit") if network_features == "Basic" else None
+    return NetAppLimit(addresses, limit)
+
+
+def _surge_text(pool: NodePool) -> str:
+    text = f"max-surge {pool.max_surge}"
+    if "%" in str(pool.max_surge):
+        text += f" of {pool.planned_nodes:,}, rounded up"
+    return text
+
+
+def _sum(*terms: int) -> str:
+    """The terms that are not 0, added: "50 + 1"."""
+    return " + ".join(f"{term:,}" for term in terms if term) or "0"

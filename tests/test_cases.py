@@ -1,0 +1,39 @@
+"""Every case of tests/cases, one test a case, named by its id.
+
+COURSE_CASES=DIR reads whichever topic files stand in another folder instead, of the same schema.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import cases_cidr, cases_planning
+from tests.conftest import NOT_BUILT, ROOT
+
+CASES = Path(os.environ.get("COURSE_CASES") or ROOT / "tests" / "cases")
+BUILT = {"cidr": cases_cidr.CHECKS, "aks_planning": cases_planning.CHECKS}
+
+
+EVERY_CASE = [
+    pytest.param(file.stem, case, id=f"{file.stem}:{case['id']}")
+    for file in sorted(CASES.glob("*.yaml"))
+    for case in yaml.safe_load(file.read_text("utf-8"))["cases"]
+]
+
+
+@pytest.mark.parametrize(("topic", "case"), EVERY_CASE)
+def test_case(topic, case):
+    kind = case.get("area") or case["kind"]
+    if topic not in BUILT:
+        pytest.skip(f"{NOT_BUILT}: topic {topic}")
+    if kind not in BUILT[topic]:
+        pytest.skip(f"{NOT_BUILT}: {topic}, {kind}")
+    BUILT[topic][kind](case)
+
+
+def test_the_folder_of_cases_holds_cases():
+    assert EVERY_CASE, f"no cases in {CASES}"
