@@ -16,16 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import netaddr
-from netaddr import INET_PTON, IPAddress, IPNetwork
+from netaddr import INET_PTON, IPAddress, IPNetwork, IPRange
 
 from course.errors import InputError, whole_number
 
-_V4 = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
-_V6 = re.compile(r"[0-9A-Fa-f:.]+")
-_LENGTH = re.compile(r"0*[0-9]{1,3}")
+_V4 = r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})"
+_V6 = r"(?=.*:)[0-9A-Fa-f:.]+"
 _WRITE_ADDRESS = "Write four numbers from 0 to 255, like 10.0.0.4, or IPv6, like fd00::4."
 
 
@@ -42,7 +40,7 @@ def parse_address(text: str, version: int | None = None) -> IPAddress:
     course.errors.InputError: '010.0.0.4' has a leading zero in 010, which some programs read as \
 octal. Write 10.
     """
-    if isinstance(text, str) and (_V4.fullmatch(text) or (":" in text and _V6.fullmatch(text))):
+    if isinstance(text, str) and re.fullmatch(f"{_V4}|{_V6}", text):
         try:
             address = IPAddress(text, flags=INET_PTON)
         except netaddr.AddrFormatError:
@@ -67,17 +65,17 @@ def parse_range(text: str, version: int | None = None) -> IPNetwork:
     if not isinstance(text, str):
         raise InputError(text, "is not a text.", "Write a range like '10.240.0.0/16'.")
     written, slash, length = text.partition("/")
-    start = _range_start(text, written)
-    prefix = _length(text, length, start.address) if slash else _bits(start.address)
-    network = IPNetwork((start.address.value, prefix), version=start.address.version)
+    start, scope = _range_start(text, written)
+    prefix = _length(text, length, start) if slash else _bits(start)
+    network = IPNetwork((start.value, prefix), version=start.version)
     if network.ip != network.network:
         raise InputError(
             text,
             f"has bits set after its length, /{prefix}: it names an address inside a range.",
             f"The range that holds it is {canonical(network.cidr)}.",
         )
-    if start.scope:
-        raise InputError(text, "names an interface; a range has none.", f"Leave out {start.scope}.")
+    if scope:
+        raise InputError(text, "names an interface; a range has none.", f"Leave out {scope}.")
     _demand_family(text, network, version)
     return network
 
@@ -120,20 +118,13 @@ def overlaps(one: IPNetwork, other: IPNetwork) -> bool:
     return one in other or other in one
 
 
-@dataclass(frozen=True)
-class Hosts:
-    """The addresses of a range that hosts may use on an ordinary network (not on Azure's)."""
+def hosts(network: IPNetwork) -> IPRange:
+    """The addresses of a range that hosts may use on an ordinary network (not on Azure's).
 
-    count: int
-    first: IPAddress
-    last: IPAddress
+    IPv4 without the first and the last (network, broadcast), IPv6 without the first (subnet-router
+    anycast); a range of one or two keeps all (RFC 3021).
 
-
-def hosts(network: IPNetwork) -> Hosts:
-    """The host addresses of a range: IPv4 without the first and the last (network, broadcast),
-    IPv6 without the first (subnet-router anycast); a range of one or two keeps all (RFC 3021).
-
-    >>> hosts(parse_range("1.2.3.0/24")).count
+    >>> hosts(parse_range("1.2.3.0/24")).size
     254
     """
     first, last = network.first, network.last
@@ -141,7 +132,7 @@ def hosts(network: IPNetwork) -> Hosts:
         first += 1
         last -= network.version == 4
     version = network.version
-    return Hosts(last - first + 1, IPAddress(first, version), IPAddress(last, version))
+    return IPRange(IPAddress(first, version), IPAddress(last, version))
 
 
 def nth(network: IPNetwork, index: int) -> IPAddress:
@@ -256,30 +247,24 @@ def longest_match(address: IPAddress, candidates: Iterable[IPNetwork]) -> IPNetw
     return netaddr.smallest_matching_cidr(address, list(candidates))
 
 
-@dataclass(frozen=True)
-class _Start:
+def _range_start(text: str, written: str) -> tuple[IPAddress, str]:
     """What stands before the slash: an address, with an interface (%eth0) if one was written."""
-
-    address: IPAddress
-    scope: str
-
-
-def _range_start(text: str, written: str) -> _Start:
     bare, percent, scope = written.partition("%")
     if percent and (not scope or "%" in scope or ":" not in bare):
         raise InputError(text, "has a % that names no interface.", "Leave it out.")
     try:
-        return _Start(parse_address(bare), percent + scope)
+        return parse_address(bare), percent + scope
     except InputError as error:
-        rule = error.rule if bare else "has no address before its length."
-        raise InputError(text, rule, "Write a range like 10.240.0.0/16.") from None
+        rule = error.rule if bare else "has no address in it."
+        way_out = error.way_out.replace(_WRITE_ADDRESS, "Write a range like 10.240.0.0/16.")
+        raise InputError(text, rule, way_out) from None
 
 
 def _length(text: str, length: str, start: IPAddress) -> int:
     bits = _bits(start)
-    if _LENGTH.fullmatch(length) and int(length) <= bits:
+    if re.fullmatch("0*[0-9]{1,3}", length) and int(length) <= bits:
         return int(length)
-    if start.version == 4 and _V4.fullmatch(length):
+    if start.version == 4 and re.fullmatch(_V4, length):
         mask = parse_address(length)
         if mask.is_netmask():
             return mask.netmask_bits()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from course import netapp
 from course.addresses import parse_range
 from course.cluster import NodePool, max_pods_problem, scale_set_problem, surge_nodes
 from course.networks import node_subnet
@@ -68,7 +69,7 @@ def vnet_limit_node_subnet(max_pods, vnet_private_ip_limit):
 
 
 def anf_basic_limit(nodes, surge_nodes, vnet_pod_ips_per_node, network_features):
-    limit = node_subnet.netapp_limit(nodes, surge_nodes, vnet_pod_ips_per_node, network_features)
+    limit = netapp.limit(nodes, surge_nodes, vnet_pod_ips_per_node, network_features)
     return {
         "vnet_ips": limit.addresses,
         "limit": limit.limit,

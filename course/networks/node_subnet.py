@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from course.cluster import MaxSurge, NodePool, largest_pool
-from course.errors import InputError, whole_number
+from course.errors import whole_number
 from course.facts import number
 from course.subnet import smallest_prefix_for, total_addresses, usable_addresses
 from course.working import Line, as_text
@@ -112,6 +112,65 @@ def plan(pool: NodePool, internal_load_balancers: int = 0) -> Plan:
 
 
 @dataclass(frozen=True)
+class SubnetUse:
+    """A plan laid into a subnet of a given length: what takes how much, at the peak."""
+
+    plan: Plan
+    prefix: int
+
+    @property
+    def total(self) -> int:
+        """All addresses of the subnet."""
+        return total_addresses(self.prefix)
+
+    @property
+    def free(self) -> int:
+        """Addresses left at the peak; below 0, as many are missing."""
+        return usable_addresses(self.prefix) - self.plan.required_addresses
+
+    @property
+    def fits(self) -> bool:
+        """Whether the plan fits, during an upgrade too."""
+        return self.free >= 0
+
+    @property
+    def fits_until_upgrade(self) -> bool:
+        """Whether it fits as long as nobody upgrades or scales out."""
+        return usable_addresses(self.prefix) >= self.plan.steady
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Addresses by what takes them, in the order in which they are taken."""
+        pool = self.plan.pool
+        parts = {
+            "kept by Azure": number("azure.reserved_per_subnet"),
+            "nodes": pool.planned_nodes,
+            "pods": pool.planned_nodes * pool.max_pods,
+            "internal load balancers": self.plan.internal_load_balancers,
+            "surge": pool.surge_nodes * self.plan.per_node,
+            "free": self.free,
+        }
+        return {name: addresses for name, addresses in parts.items() if addresses > 0}
+
+    @property
+    def summary(self) -> str:
+        """One sentence: does it fit, and by how much.
+
+        >>> SubnetUse(Plan(NodePool(8, max_pods=30)), 24).summary
+        'At the peak 279 addresses are needed and a /24 has 251: 28 are missing.'
+        """
+        usable = usable_addresses(self.prefix)
+        needed = f"At the peak {self.plan.required_addresses:,} addresses are needed"
+        outcome = f"{self.free:,} stay free" if self.fits else f"{-self.free:,} are missing"
+        return f"{needed} and a /{self.prefix} has {usable:,}: {outcome}."
+
+    @property
+    def words(self) -> list[str]:
+        """The shares in words, one line each."""
+        return [f"{name}: {addresses:,}" for name, addresses in self.parts.items()]
+
+
+@dataclass(frozen=True)
 class Capacity:
     """How many nodes fit in a subnet so that they can still be upgraded."""
 
@@ -192,43 +251,6 @@ def vnet_max_nodes(max_pods: int, private_addresses: int | None = None) -> int:
     if private_addresses is None:
         private_addresses = number("azure.vnet_private_ips")
     return whole_number(private_addresses, "private addresses") // (max_pods + 1)
-
-
-@dataclass(frozen=True)
-class NetAppLimit:
-    """Addresses in a virtual network against what Azure NetApp Files volumes allow there.
-
-    `limit` is None where the ordinary limits of the virtual network apply.
-    """
-
-    addresses: int
-    limit: int | None
-
-    @property
-    def within(self) -> bool:
-        """Whether the limit is kept."""
-        return self.limit is None or self.addresses <= self.limit
-
-
-def netapp_limit(
-    nodes: int, surge: int, pod_addresses_per_node: int, network_features: str = "Basic"
-) -> NetAppLimit:
-    """Addresses of a cluster against the limit of Azure NetApp Files volumes beside it.
-
-    Volumes with Basic network features allow 1,000 addresses in the virtual network and its direct
-    peers; Standard features have no limit of their own. Sources: facts anf.basic_ip_limit,
-    anf.standard_ip_limit. `pod_addresses_per_node` is max-pods in a node subnet, 0 with overlay.
-    Raises InputError for other network features.
-
-    >>> netapp_limit(50, 1, 30).within
-    False
-    """
-    if network_features not in ("Basic", "Standard"):
-        raise InputError(network_features, "are no network features.", "Say Basic or Standard.")
-    count = whole_number(nodes, "nodes") + whole_number(surge, "surge nodes")
-    addresses = count * (1 + whole_number(pod_addresses_per_node, "pod addresses per node"))
-    limit = number("anf.basic_ip_limit") if network_features == "Basic" else None
-    return NetAppLimit(addresses, limit)
 
 
 def _surge_text(pool: NodePool) -> str:

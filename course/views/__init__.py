@@ -1,0 +1,27 @@
+"""All that a learner sees: pictures, tables, calculators and questions.
+
+The only part of the course that knows of notebooks. A lesson imports what it needs from here:
+
+    from course.views import ask, begin, show
+"""
+
+from course.views.calculators import node_subnet_calculator
+from course.views.lessons import begin, course_map, doctor, sources
+from course.views.pictures import Picture, node_card, source_seen, subnet_use
+from course.views.questions import ask
+from course.views.tables import show, show_fact
+
+__all__ = [
+    "Picture",
+    "ask",
+    "begin",
+    "course_map",
+    "doctor",
+    "node_card",
+    "node_subnet_calculator",
+    "show",
+    "show_fact",
+    "source_seen",
+    "sources",
+    "subnet_use",
+]

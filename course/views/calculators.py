@@ -1,0 +1,168 @@
+"""Calculators: fields, a rule from the course, and its result as text and picture.
+
+A calculator adds no rule of its own. What the course refuses stands beside the field that is
+wrong, in the same words; the last good result stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from course.addresses import parse_range
+from course.cluster import MaxSurge, NodePool, max_pods_problem, scale_set_problem, surge_nodes
+from course.errors import InputError, whole_number
+from course.facts import number
+from course.networks.node_subnet import SubnetUse, capacity, plan
+from course.subnet import usable_addresses
+from course.views.html import note
+from course.views.pictures import subnet_use
+from course.views.tables import working_table
+
+LABEL_WIDTH = "15em"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input: its name and label, its first value, and how to read what is typed.
+
+    `read` raises InputError, whose message then stands beside the field.
+    """
+
+    name: str
+    label: str
+    value: str | int
+    read: Callable[[Any], Any]
+
+
+class FieldView(widgets.HBox):
+    """A field with its error beside it."""
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        kind = widgets.IntText if isinstance(field.value, int) else widgets.Text
+        self.control = kind(
+            value=field.value,
+            description=field.label,
+            continuous_update=False,  # read when the field is left or Enter is pressed
+            style={"description_width": LABEL_WIDTH},
+            layout=widgets.Layout(width="27em", flex="0 0 auto"),
+        )
+        self.error = widgets.HTML()
+        super().__init__([self.control, self.error], layout=widgets.Layout(flex_flow="row wrap"))
+
+    def read(self) -> Any:
+        """What the field says. Raises InputError."""
+        return self.field.read(self.control.value)
+
+    def complain(self, message: str) -> None:
+        """Show an error beside the field; an empty text removes it."""
+        said = f"<strong>Error:</strong> {escape(message)}"
+        self.error.value = note(said, "alert") if message else ""
+
+
+class Calculator(widgets.VBox):
+    """Fields above, the result below. `compute` takes the fields' values by name, gives HTML.
+
+    `compute` may raise FieldError to name the field at fault.
+    """
+
+    def __init__(self, fields: Sequence[Field], compute: Callable[..., str]) -> None:
+        self.fields = {field.name: FieldView(field) for field in fields}
+        self.compute = compute
+        self.result = widgets.HTML()
+        super().__init__([*self.fields.values(), self.result])
+        for view in self.fields.values():
+            view.control.observe(lambda _: self.update(), names="value")
+        self.update()
+
+    def update(self) -> None:
+        """Read the fields; show the result, or each error beside its field."""
+        values = {}
+        for name, view in self.fields.items():
+            try:
+                values[name] = view.read()
+                view.complain("")
+            except InputError as error:
+                view.complain(str(error))
+        if len(values) < len(self.fields):
+            return
+        try:
+            self.result.value = self.compute(**values)
+        except FieldError as error:
+            self.fields[error.field].complain(str(error.why))
+
+
+class FieldError(Exception):
+    """A combination of values that breaks a rule, and the field to change."""
+
+    def __init__(self, field: str, why: InputError) -> None:
+        self.field, self.why = field, why
+        super().__init__(field, why)
+
+
+def node_subnet_calculator() -> Calculator:
+    """The addresses of a node pool in a node subnet, and how full they make it."""
+    fields = (
+        Field("prefix", "Node subnet", "10.240.0.0/21", _read_subnet),
+        Field("nodes", "Nodes", 50, lambda value: whole_number(value, "nodes", least=1)),
+        Field("max_pods", "max-pods (per node)", 30, _read_max_pods),
+        Field("max_surge", "max-surge (1 or 10%)", "1", _read_surge),
+        Field("extra_nodes", "Nodes to scale out by", 0, _count("nodes")),
+        Field("balancers", "Internal load balancers", 0, _count("load balancers")),
+    )
+    return Calculator(fields, _node_subnet_result)
+
+
+def _node_subnet_result(
+    prefix: int, nodes: int, max_pods: int, max_surge: MaxSurge, extra_nodes: int, balancers: int
+) -> str:
+    pool = NodePool(nodes, max_pods, max_surge, extra_nodes)
+    if problem := max_pods_problem(pool):
+        raise FieldError("max_pods", problem)
+    if problem := scale_set_problem(pool):
+        raise FieldError("nodes", problem)
+    try:
+        planned = plan(pool, balancers)
+        use = SubnetUse(planned, prefix)
+        drawn = subnet_use(planned, prefix)
+        shown = f"{drawn.html}{working_table(planned)}"
+    except InputError as error:
+        raise FieldError("nodes", error) from error
+    return note(f"<strong>{_verdict(use)}</strong> {escape(use.summary)}", "status") + shown
+
+
+def _verdict(use: SubnetUse) -> str:
+    room = capacity(use.prefix, use.plan.pool.max_pods, use.plan.pool.max_surge).max_nodes
+    most = f"The largest pool that this subnet can still upgrade has {room:,} nodes."
+    if use.fits:
+        return f"It fits. {most}"
+    if use.fits_until_upgrade:
+        return f"It runs, but AKS would refuse to upgrade or to scale out. {most}"
+    return f"It does not fit: AKS would refuse to make the pool. {most}"
+
+
+def _read_subnet(text: str) -> int:
+    subnet = parse_range(text.strip(), version=4)
+    usable_addresses(subnet.prefixlen)
+    return int(subnet.prefixlen)
+
+
+def _read_max_pods(value: int) -> int:
+    least, most = number("aks.min_max_pods"), number("nodesubnet.max_pods")
+    if least <= value <= most:
+        return value
+    raise InputError(value, "is no max-pods that AKS accepts.", f"Choose {least} to {most}.")
+
+
+def _read_surge(text: str) -> MaxSurge:
+    surge_nodes(0, text)
+    return text.strip()
+
+
+def _count(name: str) -> Callable[[int], int]:
+    return lambda value: whole_number(value, name)

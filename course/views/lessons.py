@@ -1,0 +1,86 @@
+"""What frames a lesson: its beginning, its sources, the map of all lessons, the doctor."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from course import doctor as course_doctor
+from course.curriculum import lesson, lessons
+from course.errors import InputError
+from course.facts import Fact
+from course.personal_copy import ROOT
+from course.progress import last_lesson, record, standing
+from course.prose import facts_in
+from course.questions import question_ids
+from course.views.html import Html, note, table
+from course.views.tables import facts_table
+
+
+def begin(number: str) -> Html:
+    """Open a lesson: remembers that you were here, and tells how far you are."""
+    this = lesson(number)
+    trouble = record(this.number)
+    how_far = standing(this.number, question_ids(this.number))
+    said = f"Lesson {this.number}, about {this.minutes} minutes. Your questions: {how_far}."
+    if trouble:
+        said += f" {trouble}. The lesson works all the same."
+    return Html(note(escape(said)), said)
+
+
+def course_map() -> Html:
+    """All lessons with what you can do afterwards and how far you are."""
+    rows, lines = [], []
+    last = last_lesson()
+    for each in lessons():
+        how_far = str(standing(each.number, question_ids(each.number)))
+        if each.number == last:
+            how_far += "; you were here last"
+        name = each.file.rpartition("/")[2]
+        exercise = (
+            f'<a href="../{escape(each.exercise_file)}">exercise {each.number}</a>'
+            if each.exercise
+            else "none"
+        )
+        rows.append(
+            [
+                f'<a href="{escape(name)}">{each.number} {escape(each.title)}</a>',
+                f"{each.minutes} min",
+                escape(each.afterwards),
+                exercise,
+                escape(how_far),
+            ]
+        )
+        lines.append(f"{each.number} {each.title} ({each.minutes} min): {how_far}")
+    head = ["lesson", "time", "afterwards you can", "exercise", "your questions"]
+    return Html(table("The lessons", head, rows), "\n".join(lines))
+
+
+def doctor() -> Html:
+    """What works on this machine, and how to mend what does not."""
+    checks = course_doctor.examine()
+    rows = [
+        [escape(each.name), escape(each.state), escape(each.says), escape(each.fix)]
+        for each in checks
+    ]
+    head = ["part", "state", "what was found", "what to do"]
+    return Html(table("This machine", head, rows), course_doctor.report(checks))
+
+
+def sources(number: str) -> Html:
+    """Every fact that a lesson states, with its sources and their date."""
+    this = lesson(number)
+    return facts_table(f"The facts of lesson {this.number}", lesson_facts(this.number))
+
+
+def lesson_facts(number: str) -> list[Fact]:
+    """The facts that a lesson's notebook marks, in order.
+
+    Raises InputError where the notebook cannot be read.
+    """
+    file = ROOT / lesson(number).file
+    try:
+        cells = json.loads(file.read_text("utf-8"))["cells"]
+    except (OSError, ValueError, KeyError):
+        raise InputError(str(file), "cannot be read.", "Is the course complete here?") from None
+    return facts_in("\n".join("".join(cell["source"]) for cell in cells))

@@ -1,0 +1,112 @@
+"""Pictures, each with a text that says what it shows and the same in words."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+import graphviz
+
+from course.networks.node_subnet import Plan, SubnetUse
+from course.views.bar import bar_svg
+from course.views.dot import NoRendererError, svg
+from course.views.html import TEXT_COLOUR, Html
+
+FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
+
+
+class Picture(Html):
+    """A picture with its alternative text and its content in words, a line for each thing.
+
+    `drawing` is SVG; where it is empty the words stand alone.
+    """
+
+    def __init__(self, drawing: str, alt: str, words: list[str]) -> None:
+        self.drawing, self.alt, self.words = drawing, alt, words
+        super().__init__(self._figure(), "\n".join([alt, *(f"- {each}" for each in words)]))
+
+    @classmethod
+    def of_graph(cls, graph: graphviz.Digraph, alt: str, words: list[str]) -> Picture:
+        """A Graphviz graph as a picture; where nothing can draw it, its words."""
+        try:
+            return cls(svg(graph.source), alt, words)
+        except NoRendererError:
+            return cls("", alt, [*words, "No renderer was found: run python -m course doctor."])
+
+    def _figure(self) -> str:
+        items = "".join(f"<li>{escape(each)}</li>" for each in self.words)
+        if not self.drawing:
+            return f"<p>{escape(self.alt)}</p><ul>{items}</ul>"
+        # as an <img>, which has an alternative text; JupyterLab shows a bare SVG without any
+        data = base64.b64encode(self.drawing.encode("utf-8")).decode("ascii")
+        return (
+            f'<figure style="margin: 6px 0; color: {TEXT_COLOUR}">'
+            f'<img alt="{escape(self.alt)}" src="data:image/svg+xml;base64,{data}" '
+            f'style="max-width: 100%; background: white; padding: 4px">'
+            f"<figcaption><details><summary>The picture in words</summary><ul>{items}</ul>"
+            f"</details></figcaption></figure>"
+        )
+
+
+def node_card(max_pods: int = 30, running: int = 3) -> Picture:
+    """One node, its network card and the addresses that stand on it before any pod exists."""
+    graph = _graph("node card", rankdir="LR")
+    graph.node("subnet", "node subnet\n10.240.0.0/24", shape="cylinder")
+    with graph.subgraph(name="cluster_node") as node:
+        node.attr(label="node-1", style="rounded", fontname=FONT)
+        node.node("primary", "node's own\n10.240.0.4")
+        node.node("used", f"{running} addresses\nof running pods", peripheries="2")
+        node.node("waiting", f"{max_pods - running} addresses\nthat wait for pods", style="dashed")
+    graph.edge("subnet", "primary", label="1")
+    graph.edge("subnet", "used", label=str(running))
+    graph.edge("subnet", "waiting", label=str(max_pods - running))
+    return Picture.of_graph(
+        graph,
+        f"A node takes {max_pods + 1} addresses from the node subnet: one of its own, {running} "
+        f"for running pods, {max_pods - running} that wait.",
+        [
+            "The node subnet, 10.240.0.0/24, gives all of them to the network card of node-1.",
+            "1 address is the node's own: 10.240.0.4.",
+            f"{running} addresses are in use by running pods.",
+            f"{max_pods - running} addresses stand on the card and wait for pods (dashed).",
+            "Nobody else can have any of them.",
+        ],
+    )
+
+
+def source_seen() -> Picture:
+    """One pod and three servers: which source address each of them sees."""
+    graph = _graph("source seen", rankdir="LR")
+    graph.node("pod", "pod\n10.240.0.10")
+    graph.node("node", "its node\n10.240.0.4", shape="box", style="rounded")
+    graph.node("inside", "database\nin the same virtual network", shape="cylinder")
+    graph.node("peered", "database\nin a peered virtual network", shape="cylinder")
+    graph.node("internet", "server\non the internet", shape="cylinder")
+    graph.edge("pod", "inside", label="from 10.240.0.10, the pod")
+    graph.edge("pod", "node", label="leaves the virtual network", style="dashed")
+    graph.edge("node", "peered", label="from 10.240.0.4, the node")
+    graph.edge("node", "internet", label="node's, then a public address")
+    return Picture.of_graph(
+        graph,
+        "A pod reaches a database in its own virtual network with its own address; a database in a "
+        "peered network and a server on the internet do not see the pod's address.",
+        [
+            "Database in the same virtual network: sees 10.240.0.10, the pod.",
+            "Database in a peered virtual network: sees 10.240.0.4, the node.",
+            "Server on the internet: sees a public address, put in on the way out.",
+        ],
+    )
+
+
+def subnet_use(plan: Plan, prefix: int) -> Picture:
+    """How full a subnet is at the peak: nodes, pods, surge, what Azure keeps, what is free."""
+    use = SubnetUse(plan, prefix)
+    return Picture(bar_svg(use.parts, use.total), use.summary, use.words)
+
+
+def _graph(name: str, **attributes: str) -> graphviz.Digraph:
+    graph = graphviz.Digraph(name, graph_attr={"bgcolor": "white", "fontname": FONT, **attributes})
+    # room at the sides: the reader's font may be wider than the one it was laid out with
+    graph.attr("node", shape="box", fontname=FONT, fontsize="12", margin="0.3,0.1")
+    graph.attr("edge", fontname=FONT, fontsize="11")
+    return graph

@@ -1,0 +1,133 @@
+"""A learner's way through the start notebook and lesson 05, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+LESSONS = ["lessons/00-start.ipynb", "lessons/05-azure-cni.ipynb"]
+
+
+@pytest.mark.parametrize("file", LESSONS)
+def test_all_cells_run_and_every_output_is_accessible(notebook, file):
+    book = notebook(file)
+    book.run_all()
+    assert book.errors() == []
+    assert book.violations() == []
+
+
+def test_the_check_of_accessibility_finds_a_planted_bad_output(notebook):
+    book = notebook("planted.ipynb")
+    book.run_all()
+    found = " ".join(book.violations())
+    assert "color-contrast" in found
+    assert "image-alt" in found
+    assert "label" in found
+
+
+def test_every_control_has_a_name_and_every_picture_says_what_it_shows(notebook):
+    book = notebook("lessons/05-azure-cni.ipynb")
+    book.run_all()
+    for role in ("textbox", "spinbutton", "radio", "checkbox", "combobox", "button"):
+        for control in book.page.locator(".jp-OutputArea-output").get_by_role(role).all():
+            tree = control.aria_snapshot()
+            assert '"' in tree, f"a {role} without a name: {control.evaluate('e => e.outerHTML')}"
+    pictures = book.page.locator(".jp-OutputArea-output img")
+    assert pictures.count() >= 3
+    for picture in pictures.all():
+        assert len(picture.get_attribute("alt")) > 40
+
+
+def test_a_prediction_is_told_only_after_it_was_committed(notebook):
+    book = notebook("lessons/05-azure-cni.ipynb")
+    book.run_all()
+    asked = book.output("ask-taken")
+    expect(asked).not_to_contain_text("1,550")
+
+    asked.get_by_role("button", name="Commit").press("Enter")
+    expect(asked.get_by_role("status")).to_contain_text("Not attempted")
+    expect(asked).not_to_contain_text("1,550")
+
+    field = asked.get_by_role("textbox")
+    field.press_sequentially("110")
+    field.press("Tab")
+    book.page.keyboard.press("Enter")
+    expect(asked.get_by_role("status")).to_contain_text("Not yet.")
+    expect(asked.get_by_role("status")).to_contain_text("You counted what is in use")
+
+    field.fill("1,550")
+    field.press("Tab")
+    book.page.keyboard.press("Enter")
+    expect(asked.get_by_role("status")).to_contain_text("Right.")
+
+
+def test_a_choice_is_made_by_keyboard_alone(notebook):
+    book = notebook("lessons/05-azure-cni.ipynb")
+    book.run_all()
+    asked = book.output("ask-upgrade")
+    asked.get_by_role("radio").first.press("Space")
+    for _ in range(2):
+        book.page.keyboard.press("Tab")
+        if asked.get_by_role("button", name="Commit").evaluate("e => e === document.activeElement"):
+            break
+    book.page.keyboard.press("Enter")
+    expect(asked.get_by_role("status")).to_contain_text("Right.")
+
+
+def test_hints_come_in_steps(notebook):
+    book = notebook("lessons/05-azure-cni.ipynb")
+    book.run_all()
+    asked = book.output("ask-alone")
+    asked.get_by_role("button", name="Hint").press("Enter")
+    expect(asked).to_contain_text("Hint 1 of 3")
+    expect(asked).not_to_contain_text("Hint 2 of 3")
+    asked.get_by_role("button", name="Hint").press("Enter")
+    expect(asked).to_contain_text("Hint 2 of 3")
+
+
+def test_the_calculator_is_worked_by_keyboard_and_teaches_by_its_errors(notebook):
+    book = notebook("lessons/05-azure-cni.ipynb")
+    book.run_all()
+    calculator = book.output("calculator")
+    expect(calculator.get_by_role("status")).to_contain_text("It fits.")
+    expect(calculator.get_by_role("table")).to_contain_text("1,581")
+
+    nodes = calculator.get_by_label("Nodes", exact=True)
+    nodes.focus()
+    book.page.keyboard.press("Control+A")
+    book.page.keyboard.type("100")
+    book.page.keyboard.press("Enter")
+    expect(calculator.get_by_role("status")).to_contain_text("3,131 addresses are needed")
+    expect(calculator.get_by_role("img")).to_have_attribute("alt", re.compile("1,088 are missing"))
+
+    subnet = calculator.get_by_label("Node subnet")
+    subnet.fill("10.240.0.1/21")
+    subnet.press("Enter")
+    expect(calculator.get_by_role("alert")).to_contain_text("bits set after its length")
+    expect(calculator.get_by_role("status")).to_contain_text("3,131 addresses are needed")
+
+    subnet.fill("10.240.0.0/20")
+    subnet.press("Enter")
+    expect(calculator.get_by_role("alert")).to_have_count(0)
+    expect(calculator.get_by_role("status")).to_contain_text("It fits.")
+
+
+def test_the_map_of_lessons_leads_to_a_lesson(notebook):
+    book = notebook("lessons/00-start.ipynb")
+    book.run_all()
+    book.output("map").get_by_role("link", name="05 Azure CNI").click()
+    book.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.context?.path"
+        " === 'lessons/05-azure-cni.ipynb'"
+    )
+
+
+def test_the_validate_button_of_the_exercise_tells_how_one_stands(notebook):
+    book = notebook("exercises/05-azure-cni/05-azure-cni.ipynb")
+    book.page.get_by_role("button", name="Validate").click()
+    dialog = book.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("failed", timeout=60_000)
