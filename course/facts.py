@@ -43,6 +43,22 @@ class Claim:
     as_of: str
     note: str = ""
 
+    def amount(self, unit: str) -> str:
+        """The value as one says it.
+
+        >>> fact("azure.vnet_private_ips").claims[0].amount("addresses")
+        '65,536 addresses'
+        """
+        if isinstance(self.value, bool):
+            return "yes" if self.value else "no"
+        if isinstance(self.value, int):
+            return f"{self.value:,} {_singular(unit) if self.value == 1 else unit}"
+        if isinstance(self.value, list):
+            return ", ".join(map(str, self.value))
+        if isinstance(self.value, dict):
+            return "; ".join(f"{key}: {value}" for key, value in self.value.items())
+        return str(self.value)
+
     @property
     def read_no_later_than(self) -> date:
         """The earliest day that `as_of` can mean: what is known less exactly counts as older."""
@@ -91,7 +107,7 @@ class Fact:
         lines = [self.statement]
         for claim in self.claims:
             dated = f"as of {claim.as_of}" + (f"; {claim.note}" if claim.note else "")
-            lines.append(f"  {claim.value} {self.unit} ({dated})")
+            lines.append(f"  {claim.amount(self.unit)} ({dated})")
             lines += [f"    {source}" for source in claim.sources]
         lines.append(f"  Confidence: {self.confidence}, {CONFIDENCE[self.confidence]}.")
         if self.note:
@@ -175,6 +191,11 @@ def _fact(fact_id: str, entry: dict[str, Any]) -> Fact:
 def _claim(entry: dict[str, Any]) -> Claim:
     note = entry.get("says", "") or entry.get("as_of_note", "")
     return Claim(entry["value"], tuple(entry["sources"]), entry["as_of"], note)
+
+
+def _singular(unit: str) -> str:
+    """One of what a unit counts: one address, one node."""
+    return unit.removesuffix("es") if unit.endswith("sses") else unit.removesuffix("s")
 
 
 def _near(fact_id: str) -> str:

@@ -7,7 +7,7 @@ A mark is a Markdown link whose target is not a page:
 - `[50 nodes](given:)`: made up by the lesson for its example.
 
 >>> problems("A subnet of [256](calc:2**8) addresses loses [6](fact:azure.reserved_per_subnet).")
-["6 is not what fact azure.reserved_per_subnet says: 5"]
+['6 is not what fact azure.reserved_per_subnet says: 5']
 """
 
 from __future__ import annotations

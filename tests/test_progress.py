@@ -6,9 +6,9 @@ import json
 import os
 
 import pytest
-from course.personal_copy import ROOT
 
 from course import progress
+from course.personal_copy import ROOT
 from course.questions import question_ids
 
 

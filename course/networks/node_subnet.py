@@ -167,7 +167,7 @@ class SubnetUse:
     @property
     def words(self) -> list[str]:
         """The shares in words, one line each."""
-        return [f"{name}: {addresses:,}" for name, addresses in self.parts.items()]
+        return [f"{addresses:,} {name}" for name, addresses in self.parts.items()]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from course.facts import number
 from course.networks.node_subnet import SubnetUse, capacity, plan
 from course.subnet import usable_addresses
 from course.views.html import note
-from course.views.pictures import subnet_use
+from course.views.pictures import subnet_bar
 from course.views.tables import working_table
 
 LABEL_WIDTH = "15em"
@@ -129,8 +129,7 @@ def _node_subnet_result(
     try:
         planned = plan(pool, balancers)
         use = SubnetUse(planned, prefix)
-        drawn = subnet_use(planned, prefix)
-        shown = f"{drawn.html}{working_table(planned)}"
+        shown = subnet_bar(use).html + working_table(planned)
     except InputError as error:
         raise FieldError("nodes", error) from error
     return note(f"<strong>{_verdict(use)}</strong> {escape(use.summary)}", "status") + shown

@@ -53,7 +53,7 @@ def note(html: str, role: str = "") -> str:
     role = f' role="{role}"' if role else ""
     return (
         f'<div{role} style="border-left: 3px solid {RULE_COLOUR}; padding: 2px 0 2px 10px; '
-        f"margin: 4px 0; color: {TEXT_COLOUR}; line-height: 1.5; max-width: 46em; "
+        f"margin: 4px 0; color: {TEXT_COLOUR}; line-height: 1.5; max-width: 60em; "
         f'white-space: normal">{html}</div>'
     )
 
@@ -69,7 +69,8 @@ def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
         for row in rows
     )
     return (
-        f'<table style="color: {TEXT_COLOUR}; border-collapse: collapse; margin: 6px 0">'
+        f'<table style="color: {TEXT_COLOUR}; border-collapse: collapse; margin: 6px 0; '
+        f'line-height: 1.35">'
         f'<caption style="text-align: left; caption-side: top; padding: 3px 10px; '
         f'color: {TEXT_COLOUR}"><strong>{caption}</strong></caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"

@@ -21,9 +21,10 @@ class Picture(Html):
     `drawing` is SVG; where it is empty the words stand alone.
     """
 
-    def __init__(self, drawing: str, alt: str, words: list[str]) -> None:
-        self.drawing, self.alt, self.words = drawing, alt, words
-        super().__init__(self._figure(), "\n".join([alt, *(f"- {each}" for each in words)]))
+    def __init__(self, drawing: str, alt: str, words: list[str], caption: str = "") -> None:
+        self.drawing, self.alt, self.words, self.caption = drawing, alt, words, caption
+        lines = [alt, *(f"- {each}" for each in words), *([caption] if caption else [])]
+        super().__init__(self._figure(), "\n".join(lines))
 
     @classmethod
     def of_graph(cls, graph: graphviz.Digraph, alt: str, words: list[str]) -> Picture:
@@ -43,8 +44,8 @@ class Picture(Html):
             f'<figure style="margin: 6px 0; color: {TEXT_COLOUR}">'
             f'<img alt="{escape(self.alt)}" src="data:image/svg+xml;base64,{data}" '
             f'style="max-width: 100%; background: white; padding: 4px">'
-            f"<figcaption><details><summary>The picture in words</summary><ul>{items}</ul>"
-            f"</details></figcaption></figure>"
+            f"<figcaption>{escape(self.caption)}<details><summary>The picture in words</summary>"
+            f"<ul>{items}</ul></details></figcaption></figure>"
         )
 
 
@@ -99,9 +100,19 @@ def source_seen() -> Picture:
 
 
 def subnet_use(plan: Plan, prefix: int) -> Picture:
-    """How full a subnet is at the peak: nodes, pods, surge, what Azure keeps, what is free."""
+    """How full a subnet is at the peak, with a sentence that says whether it fits."""
     use = SubnetUse(plan, prefix)
-    return Picture(bar_svg(use.parts, use.total), use.summary, use.words)
+    return subnet_bar(use, use.summary)
+
+
+def subnet_bar(use: SubnetUse, caption: str = "") -> Picture:
+    """The same as a picture alone: nodes, pods, surge, what Azure keeps, what is free."""
+    ends = (
+        "" if use.fits else f"; the subnet ends {-use.free:,} addresses before the end of the bar"
+    )
+    bar = f"A bar of the /{use.prefix} with its {use.total:,} addresses"
+    alt = f"{bar}: {', '.join(use.words)}{ends}."
+    return Picture(bar_svg(use.parts, use.total), alt, use.words, caption)
 
 
 def _graph(name: str, **attributes: str) -> graphviz.Digraph:

@@ -40,7 +40,7 @@ def show_fact(fact_id: str) -> Html:
     """A fact with its sources, their date and how sure it is."""
     found = fact(fact_id)
     sources = "".join(
-        f"<li>{escape(str(claim.value))} {escape(found.unit)}, as of {escape(claim.as_of)}"
+        f"<li>{escape(claim.amount(found.unit))}, as of {escape(claim.as_of)}"
         f"{escape(f' ({claim.note})' if claim.note else '')}: "
         + ", ".join(source_link(source) for source in claim.sources)
         + "</li>"
@@ -61,7 +61,10 @@ def facts_table(caption: str, facts: list[Fact]) -> Html:
     rows = [
         [
             escape(each.statement),
-            "<br>".join(f"<nobr>{escape(claim.as_of)}</nobr>" for claim in each.claims),
+            "<br>".join(
+                f"<span style='white-space: nowrap'>{escape(claim.as_of)}</span>"
+                for claim in each.claims
+            ),
             "<br>".join(source_link(source) for claim in each.claims for source in claim.sources),
         ]
         for each in facts

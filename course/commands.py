@@ -1,0 +1,221 @@
+"""What `python -m course` does: open the lessons, keep the learner's copy, tell what works."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+from course import personal_copy
+from course.curriculum import lesson
+from course.errors import InputError
+from course.personal_copy import COPY, ROOT, Outcome
+
+SETTINGS = Path(__file__).parent / "lab_settings"
+TO_JUPYTERLAB = ("lab", "resume")
+
+# Options of JupyterLab that say the same: it refuses to start if one of them is given twice.
+SAME = {
+    "--notebook-dir": "--ServerApp.root_dir",
+    "--ServerApp.default_url": "--LabApp.default_url",
+}
+
+
+def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Do what the words of the command line say; returns the exit status."""
+    given = list(sys.argv[1:] if words is None else words)
+    try:
+        if given and given[0] in TO_JUPYTERLAB:  # argparse would take some of the words for its own
+            return open_lab(root, given[1:], resume=given[0] == "resume")
+        told = parser().parse_args(given)
+        do: Callable[[argparse.Namespace, Path], int] = told.do
+        return do(told, root)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # what reads the output wants no more of it, such as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of the command line, and the help on them."""
+    top = argparse.ArgumentParser(
+        prog="python -m course", description="A course on networking in Azure Kubernetes Service."
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, do: Callable[..., int], about: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name, help=about, description=f"{about[0].upper()}{about[1:]}."
+        )
+        command.set_defaults(do=do)
+        return command
+
+    add("lab", _lab, "open the start notebook in JupyterLab; further words go to JupyterLab")
+    add("resume", _lab, "open the lesson where you were last; further words go to JupyterLab")
+    add("update", _update, f"bring new lessons to your copy, {COPY}; what you changed stays")
+    reset = add("reset", _reset, "put a lesson and its exercise back; yours goes to a backup")
+    solution = add("solution", _solution, f"copy the solution of an exercise to {COPY}/solutions")
+    for command in (reset, solution):
+        command.add_argument("number", metavar="NUMBER", help="the lesson's number, such as 05")
+    add("doctor", _doctor, "tell what works on this machine, and how to mend what does not")
+    facts = add("facts", _facts, "list the facts of the course by age, or cite one of them")
+    facts.add_argument("id", metavar="ID", nargs="?", help="such as azure.reserved_per_subnet")
+    exercises = add("exercises", _exercises, "make exercises/ anew from solutions/, with nbgrader")
+    exercises.add_argument("--into", metavar="DIR", type=Path, help="another folder to write to")
+    progress = add("progress", _progress_show, "show, export or reset what you have answered")
+    _progress_words(progress)
+    return top
+
+
+def _progress_words(progress: argparse.ArgumentParser) -> None:
+    ways = progress.add_subparsers(title="ways", metavar="WAY")
+    ways.add_parser("show", help="how far you are (this is what no word means)")
+    export = ways.add_parser("export", help="write all your answers to a file, as JSON")
+    export.add_argument("file", metavar="FILE", type=Path)
+    export.set_defaults(do=_progress_export)
+    reset = ways.add_parser("reset", help="begin anew; what was kept is renamed, not deleted")
+    reset.set_defaults(do=_progress_reset)
+
+
+# ---- JupyterLab ----
+
+
+def open_lab(root: Path, words: Sequence[str], resume: bool = False) -> int:
+    """Bring the copy up to date and become JupyterLab."""
+    _tell_in_short(personal_copy.update(root))
+    command = lab_command(root, words, _last_lesson() if resume else "00")
+    sys.stdout.flush()
+    os.chdir(root)  # where nbgrader looks for its configuration
+    if os.name == "nt":  # no process can become another there
+        return subprocess.call(command, env=lab_environment())
+    os.execve(command[0], command, lab_environment())
+
+
+def lab_command(root: Path, words: Sequence[str], number: str = "00") -> list[str]:
+    """The command that serves the copy and opens a lesson. The learner's words win over ours.
+
+    >>> lab_command(Path("/course"), ["--notebook-dir=/other"])[-1]
+    '--notebook-dir=/other'
+    """
+    ours = {
+        "--ServerApp.root_dir": str(root / COPY),
+        "--LabApp.default_url": f"/lab/tree/{lesson(number).file}",
+        # Nothing leaves the machine, and nobody is asked whether it may.
+        "--LabApp.news_url": "None",
+        "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "--LabApp.app_settings_dir": str(SETTINGS),
+    }
+    theirs = {SAME.get(name, name) for name in (word.partition("=")[0] for word in words)}
+    options = [f"{name}={value}" for name, value in ours.items() if name not in theirs]
+    if hasattr(os, "getuid") and os.getuid() == 0:
+        options.append("--allow-root")
+    return [sys.executable, "-m", "jupyterlab", *options, *words]
+
+
+def lab_environment() -> dict[str, str]:
+    """Our environment, in which `python` in JupyterLab's terminals is the course's Python."""
+    here = str(Path(sys.executable).parent)
+    return os.environ | {"PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
+
+
+def _last_lesson() -> str:
+    from course.progress import last_lesson
+
+    return last_lesson() or "00"
+
+
+def _tell_in_short(outcomes: list[Outcome]) -> None:
+    """What an update changed: a count of what went smoothly, and each thing that did not."""
+    smooth = [each.what for each in outcomes if each.what in ("new", "updated")]
+    if smooth:
+        counts = (f"{smooth.count(what)} {what}" for what in ("new", "updated") if what in smooth)
+        print(f"{COPY}: {', '.join(counts)}.")
+    for each in outcomes:
+        if each.what not in ("new", "updated"):
+            print(each.says)
+
+
+# ---- the other commands ----
+
+
+def _lab(told: argparse.Namespace, root: Path) -> int:
+    raise AssertionError("main opens JupyterLab before words are parsed")
+
+
+def _update(told: argparse.Namespace, root: Path) -> int:
+    outcomes = personal_copy.update(root)
+    return _tell(*outcomes) if outcomes else _say(f"{COPY} is up to date.")
+
+
+def _reset(told: argparse.Namespace, root: Path) -> int:
+    return _tell(personal_copy.reset(told.number, root))
+
+
+def _solution(told: argparse.Namespace, root: Path) -> int:
+    return _tell(personal_copy.solution(told.number, root))
+
+
+def _doctor(told: argparse.Namespace, root: Path) -> int:
+    from course.doctor import examine, report
+
+    checks = examine(root)
+    print(report(checks))
+    return int(any(each.state == "broken" for each in checks))
+
+
+def _facts(told: argparse.Namespace, root: Path) -> int:
+    from course.facts import age_report, fact
+
+    return _say(fact(told.id).cite() if told.id else age_report(date.today()))
+
+
+def _exercises(told: argparse.Namespace, root: Path) -> int:
+    from course.exercises import NbgraderError, generate
+
+    try:
+        return _say("\n".join(generate(root, told.into)))
+    except NbgraderError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _progress_show(told: argparse.Namespace, root: Path) -> int:
+    from course.progress import report
+
+    return _say(report())
+
+
+def _progress_export(told: argparse.Namespace, root: Path) -> int:
+    from course.progress import export
+
+    try:
+        export(told.file)
+    except OSError as error:
+        raise InputError(str(told.file), "cannot be written.", f"{error.strerror}.") from None
+    return _say(f"Written to {told.file}.")
+
+
+def _progress_reset(told: argparse.Namespace, root: Path) -> int:
+    from course.progress import reset
+
+    kept = reset()
+    return _say(f"You begin anew. What was kept is now {kept}." if kept else "There is none yet.")
+
+
+def _tell(*outcomes: Outcome) -> int:
+    for each in outcomes:
+        print(each.says)
+    return int(any(each.what == "failed" for each in outcomes))
+
+
+def _say(text: str) -> int:
+    print(text)
+    return 0
