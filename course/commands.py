@@ -27,11 +27,12 @@ SAME = {
 
 def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Do what the words of the command line say; returns the exit status."""
-    given = list(sys.argv[1:] if words is None else words)
+    given = list(sys.argv[1:] if words is None else words) or ["--help"]
     try:
-        if given and given[0] in TO_JUPYTERLAB:  # argparse would take some of the words for its own
-            return open_lab(root, given[1:], resume=given[0] == "resume")
-        told = parser().parse_args(given)
+        # argparse would take some of JupyterLab's words for its own
+        ours = 1 if given and given[0] in TO_JUPYTERLAB else len(given)
+        told = parser().parse_args(given[:ours])
+        told.for_jupyterlab = given[ours:]
         do: Callable[[argparse.Namespace, Path], int] = told.do
         return do(told, root)
     except InputError as error:
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     add("lab", _lab, "open the start notebook in JupyterLab; further words go to JupyterLab")
-    add("resume", _lab, "open the lesson where you were last; further words go to JupyterLab")
+    add("resume", _resume, "open the lesson where you were last; further words go to JupyterLab")
     add("update", _update, f"bring new lessons to your copy, {COPY}; what you changed stays")
     reset = add("reset", _reset, "put a lesson and its exercise back; yours goes to a backup")
     solution = add("solution", _solution, f"copy the solution of an exercise to {COPY}/solutions")
@@ -88,15 +89,15 @@ def _progress_words(progress: argparse.ArgumentParser) -> None:
 # ---- JupyterLab ----
 
 
-def open_lab(root: Path, words: Sequence[str], resume: bool = False) -> int:
-    """Bring the copy up to date and become JupyterLab."""
+def open_lab(root: Path, words: Sequence[str], number: str = "00") -> int:
+    """Bring the copy up to date and become JupyterLab, with a lesson open."""
     _tell_in_short(personal_copy.update(root))
-    command = lab_command(root, words, _last_lesson() if resume else "00")
+    command = lab_command(root, words, number)
     sys.stdout.flush()
     os.chdir(root)  # where nbgrader looks for its configuration
-    if os.name == "nt":  # no process can become another there
-        return subprocess.call(command, env=lab_environment())
-    os.execve(command[0], command, lab_environment())
+    if os.name != "nt":
+        os.execve(command[0], command, lab_environment())
+    return subprocess.call(command, env=lab_environment())  # on Windows, none can become another
 
 
 def lab_command(root: Path, words: Sequence[str], number: str = "00") -> list[str]:
@@ -126,12 +127,6 @@ def lab_environment() -> dict[str, str]:
     return os.environ | {"PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
 
 
-def _last_lesson() -> str:
-    from course.progress import last_lesson
-
-    return last_lesson() or "00"
-
-
 def _tell_in_short(outcomes: list[Outcome]) -> None:
     """What an update changed: a count of what went smoothly, and each thing that did not."""
     smooth = [each.what for each in outcomes if each.what in ("new", "updated")]
@@ -147,7 +142,13 @@ def _tell_in_short(outcomes: list[Outcome]) -> None:
 
 
 def _lab(told: argparse.Namespace, root: Path) -> int:
-    raise AssertionError("main opens JupyterLab before words are parsed")
+    return open_lab(root, told.for_jupyterlab)
+
+
+def _resume(told: argparse.Namespace, root: Path) -> int:
+    from course.progress import last_lesson
+
+    return open_lab(root, told.for_jupyterlab, last_lesson() or "00")
 
 
 def _update(told: argparse.Namespace, root: Path) -> int:
@@ -207,7 +208,7 @@ def _progress_reset(told: argparse.Namespace, root: Path) -> int:
     from course.progress import reset
 
     kept = reset()
-    return _say(f"You begin anew. What was kept is now {kept}." if kept else "There is none yet.")
+    return _say(f"You begin anew. What was kept is now {kept}." if kept else "Nothing is kept yet.")
 
 
 def _tell(*outcomes: Outcome) -> int:

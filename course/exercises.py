@@ -1,4 +1,4 @@
-"""The exercises that learners get: made by nbgrader from the solutions, which are written by hand."""
+"""The exercises that learners get, made by nbgrader from the solutions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NbgraderError(RuntimeError):
 
 
 def generate(root: Path = ROOT, into: Path | None = None) -> list[str]:
-    """Make every exercise anew in exercises/, or in another folder; returns what was done, in lines.
+    """Make every exercise anew, in exercises/ or another folder; returns what was done, in lines.
 
     An exercise whose solution is gone is removed from exercises/. Raises NbgraderError, and leaves
     everything as it was, if nbgrader cannot make one of them.

@@ -12,10 +12,10 @@ from itertools import pairwise
 
 import nbformat
 import pytest
-from course.exercises import generate
 from nbclient import NotebookClient
 
 from course.curriculum import lessons
+from course.exercises import generate
 from tests.conftest import ROOT
 
 SLUGS = sorted(file.parent.name for file in (ROOT / "solutions").glob("*/*.ipynb"))
@@ -42,13 +42,10 @@ def answer_cells(notebook):
     return [cell for cell in notebook.cells if marks(cell).get("solution")]
 
 
-def test_cells(notebook):
+def cells_with_tests(notebook):
     """Cells that nbgrader grades by running them."""
     graded = [cell for cell in notebook.cells if marks(cell).get("grade")]
     return [cell for cell in graded if not marks(cell)["solution"]]
-
-
-test_cells.__test__ = False  # type: ignore[attr-defined]
 
 
 def tasks(notebook):
@@ -94,7 +91,7 @@ def test_a_solution_runs_without_a_word_of_complaint(slug, tmp_path):
 def test_an_untouched_exercise_says_only_that_it_is_not_done_and_gives_no_points(slug, tmp_path):
     notebook = run(read("exercises", slug), tmp_path)
     for cell in notebook.cells:
-        if cell in test_cells(notebook):
+        if cell in cells_with_tests(notebook):
             # a test calls what is not written yet, or says itself that an answer is missing
             assert trouble(cell) in (["NotImplementedError"], ["AssertionError"]), cell.id
         else:
@@ -207,7 +204,7 @@ def test_the_tests_of_an_answer_stand_right_below_it_and_bear_its_name(slug):
     assert [marks(tests)["grade_id"] for _, tests in pairs] == [
         f"{marks(answer)['grade_id']}-tests" for answer, _ in pairs
     ]
-    assert [tests for _, tests in pairs] == test_cells(notebook)
+    assert [tests for _, tests in pairs] == cells_with_tests(notebook)
     in_code = [cell for cell in answer_cells(notebook) if cell.cell_type == "code"]
     assert [answer for answer, _ in pairs] == in_code
     for cell in notebook.cells:
@@ -229,7 +226,7 @@ def all_prose(slug):
 
 @every_exercise
 def test_every_assertion_says_what_to_look_at(slug):
-    for cell in test_cells(read("solutions", slug)):
+    for cell in cells_with_tests(read("solutions", slug)):
         asserts = find(ast.Assert, cell.source)
         assert asserts, cell.id
         for each in asserts:
@@ -243,7 +240,7 @@ def find(kind, source):
 
 @every_exercise
 def test_hidden_tests_do_not_trust_the_course_that_a_student_may_have_changed(slug):
-    for cell in test_cells(read("solutions", slug)):
+    for cell in cells_with_tests(read("solutions", slug)):
         assert HIDDEN.search(cell.source), f"{cell.id}: no hidden tests"
         modules = [str(node.module) for node in find(ast.ImportFrom, cell.source)]
         modules += [name.name for node in find(ast.Import, cell.source) for name in node.names]

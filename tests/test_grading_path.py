@@ -489,6 +489,10 @@ def graded(tmp_path_factory):
         # what the person who tests has configured must not count
         for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
             patch.setenv(name, str(home / "data" / name.lower()))
+        exchange = home / "exchange"
+        exchange.mkdir()
+        exchange.chmod(0o777)  # as nbgrader demands
+        patch.setenv("NBGRADER_EXCHANGE", str(exchange))
         return grade_the_class(home)
 
 
@@ -496,32 +500,25 @@ def grade_the_class(home):
     """Every step in order, as the instructor and the students do it."""
     from nbgrader.api import Gradebook
 
-    course, exchange = home / "course", home / "exchange"
-    exchange.mkdir()
-    exchange.chmod(0o777)  # as nbgrader demands of an exchange
+    course, room = home / "course", home / "students"
+    for folder in (course, room):
+        folder.mkdir()
+        shutil.copy(ROOT / "nbgrader_config.py", folder)
     shutil.copytree(ROOT / "solutions", course / "solutions")
-    settings = (
-        f"c.CourseDirectory.root = {str(course)!r}",
-        f"c.Exchange.root = {str(exchange)!r}",
-        "c.ExecutePreprocessor.timeout = 6",  # for the endless loop
-    )
-    write_config(course, settings)
     result = Graded(course)
 
     nbgrader(course, "generate_assignment", EXERCISE, "--create")
     nbgrader(course, "release_assignment", EXERCISE)
-    room = home / "students"
-    room.mkdir()
-    write_config(room, settings[1:2])
     nbgrader(room, "fetch_assignment", EXERCISE)
     released = room / EXERCISE / f"{EXERCISE}.ipynb"
     result.released = released.read_text("utf-8")
     for name, student in CLASS.items():
-        hand_in(name, student, released, home, exchange)
+        hand_in(name, student, released, home / "desks" / name)
 
     nbgrader(course, "collect", EXERCISE)
-    nbgrader(course, "autograde", EXERCISE, "--create")
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", course_id()) as gradebook:
+    # a cell may take six seconds: the endless loop is not to take long
+    nbgrader(course, "autograde", EXERCISE, "--create", "--ExecutePreprocessor.timeout=6")
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for name, student in CLASS.items():
             submission = gradebook.find_submission_notebook(EXERCISE, EXERCISE, name)
             result.to_grade_by_hand[name] = [
@@ -544,17 +541,6 @@ def grade_the_class(home):
     return result
 
 
-def course_id():
-    return re.findall(r'course_id = "(.+)"', (ROOT / "nbgrader_config.py").read_text("utf-8"))[-1]
-
-
-def write_config(folder, settings):
-    """The course's own configuration, with other places."""
-    folder.mkdir(exist_ok=True)
-    own = (ROOT / "nbgrader_config.py").read_text("utf-8")
-    (folder / "nbgrader_config.py").write_text("\n".join([own, *settings, ""]), "utf-8")
-
-
 def nbgrader(folder, *arguments):
     """Run one of nbgrader's commands."""
     command = [sys.executable, "-m", "nbgrader", *arguments]
@@ -562,7 +548,7 @@ def nbgrader(folder, *arguments):
     assert done.returncode == 0, f"nbgrader {' '.join(arguments)}\n{done.stdout}{done.stderr}"
 
 
-def hand_in(name, student, released, home, exchange):
+def hand_in(name, student, released, desk):
     """Write a student's notebook and submit it.
 
     This is nbgrader's own ExchangeSubmit, what `nbgrader submit --student NAME` runs, called here
@@ -571,18 +557,15 @@ def hand_in(name, student, released, home, exchange):
     from nbgrader.auth import Authenticator
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.exchange.default import ExchangeSubmit
-    from traitlets.config import Config
+    from traitlets.config.loader import PyFileConfigLoader
 
-    desk = home / "desks" / name
     (desk / EXERCISE).mkdir(parents=True)
     notebook = nbformat.read(released, as_version=4)
     answer_all(notebook, student)
     nbformat.write(notebook, desk / EXERCISE / f"{EXERCISE}.ipynb")
-    config = Config()
-    config.CourseDirectory.course_id = course_id()
+    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
     config.CourseDirectory.assignment_id = EXERCISE
     config.CourseDirectory.student_id = name
-    config.Exchange.root = str(exchange)
     config.Exchange.assignment_dir = str(desk)
     config.Exchange.cache = str(desk / "cache")
     ExchangeSubmit(

@@ -105,11 +105,14 @@ class FieldError(Exception):
         super().__init__(field, why)
 
 
-def node_subnet_calculator() -> Calculator:
-    """The addresses of a node pool in a node subnet, and how full they make it."""
+def node_subnet_calculator(subnet: str = "10.240.0.0/21", nodes: int = 50) -> Calculator:
+    """The addresses of a node pool in a node subnet, and how full they make it.
+
+    `subnet` and `nodes` are what it starts with.
+    """
     fields = (
-        Field("prefix", "Node subnet", "10.240.0.0/21", _read_subnet),
-        Field("nodes", "Nodes", 50, lambda value: whole_number(value, "nodes", least=1)),
+        Field("prefix", "Node subnet", subnet, _read_subnet),
+        Field("nodes", "Nodes", nodes, lambda value: whole_number(value, "nodes", least=1)),
         Field("max_pods", "max-pods (per node)", 30, _read_max_pods),
         Field("max_surge", "max-surge (1 or 10%)", "1", _read_surge),
         Field("extra_nodes", "Nodes to scale out by", 0, _count("nodes")),

@@ -44,7 +44,13 @@ def lab(tmp_path_factory):
     add_a_bad_output(root / "my-course")
 
     port, home = free_port(), tmp_path_factory.mktemp("home")
-    words = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token="]
+    words = [
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--IdentityProvider.token=",
+        "--LabApp.expose_app_in_browser=True",  # so that a test can ask JupyterLab itself
+    ]
     environment = os.environ | {
         "HOME": str(home),
         "XDG_DATA_HOME": str(home),
@@ -79,11 +85,11 @@ def every_cell_attached(settings: Path) -> Path:
 def add_a_bad_output(copy: Path) -> None:
     """A notebook whose output nobody can read, to see that the check of accessibility bites."""
     notebook = json.loads((copy / "lessons" / "00-start.ipynb").read_text())
-    source = (
-        "from IPython.display import HTML\n"
-        'HTML(\'<p style="color:#999;background:#fff">grey on white</p><img src="data:,x">'
-        "<input>')"
+    bad = (
+        '<p style="color:#999;background:#fff">grey on white</p><input>'
+        '<img width="9" src="data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22/%3E">'
     )
+    source = f"from IPython.display import HTML\nHTML({bad!r})"
     cell = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
     notebook["cells"] = [cell | {"source": source}]
     (copy / "planted.ipynb").write_text(json.dumps(notebook))
