@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 root = Path(__file__).resolve().parent
@@ -9,6 +10,10 @@ root = Path(__file__).resolve().parent
 exchange = Path(os.environ.get("NBGRADER_EXCHANGE") or root / "exchange")
 with contextlib.suppress(OSError):  # nbgrader itself says what it lacks, when it needs it
     exchange.mkdir(parents=True, exist_ok=True)
+
+# nbgrader starts `alembic`, which is installed beside this Python, to make its database.
+beside = str(Path(sys.executable).parent)
+os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
 
 c = get_config()  # noqa: F821  nbgrader puts this name here
 c.CourseDirectory.course_id = "aks-networking"

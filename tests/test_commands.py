@@ -342,3 +342,19 @@ def test_without_solutions_no_exercise_is_removed(root, capsys):
 def test_only_numbered_folders_are_solutions(root):
     (root / "solutions" / "drafts").mkdir()
     assert exercises.solutions(root) == ["05-azure-cni"]
+
+
+# ---- nbgrader's own commands ----
+
+
+@pytest.mark.nbgrader
+def test_nbgrader_works_from_the_root_without_an_activated_environment(real, tmp_path_factory):
+    """Where `python` and nbgrader's helper programs are not on the path."""
+    (real / "exercises" / "05-azure-cni" / "05-azure-cni.ipynb").unlink()
+    own = {"HOME": str(tmp_path_factory.mktemp("home")), "PATH": os.defpath}
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "05-azure-cni", "--force"]
+    done = subprocess.run(command, cwd=real, env=own, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (real / EXERCISE).exists()
+    assert (real / "gradebook.db").exists()
+    assert (real / "exchange").is_dir()
