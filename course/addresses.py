@@ -67,7 +67,7 @@ def parse_range(text: str, version: int | None = None) -> IPNetwork:
     written, slash, length = text.partition("/")
     start, scope = _range_start(text, written)
     prefix = _length(text, length, start) if slash else _bits(start)
-    network = IPNetwork((start.value, prefix), version=start.version)
+    network = IPNetwork((int(start), prefix), version=start.version)
     if network.ip != network.network:
         raise InputError(
             text,
@@ -160,7 +160,7 @@ def supernet(network: IPNetwork, diff: int = 1, new_prefix: int | None = None) -
         raise InputError(
             f"/{prefix}", f"does not hold {canonical(network)}.", "Ask for a shorter length."
         )
-    return IPNetwork((network.value, prefix), version=network.version).cidr
+    return IPNetwork((network.first, prefix), version=network.version).cidr
 
 
 def subnets(network: IPNetwork, diff: int = 1, new_prefix: int | None = None) -> list[IPNetwork]:

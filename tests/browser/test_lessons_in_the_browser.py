@@ -58,10 +58,14 @@ def test_a_prediction_is_told_only_after_it_was_committed(notebook):
     expect(asked.get_by_role("status")).to_contain_text("Not yet.")
     expect(asked.get_by_role("status")).to_contain_text("You counted what is in use")
 
+    asked.get_by_role("button", name="Hint").press("Enter")
+    expect(asked).to_contain_text("Hint 1 of")
+    assert book.violations() == []
+
     field.fill("1,550")
     field.press("Tab")
     book.page.keyboard.press("Enter")
-    expect(asked.get_by_role("status")).to_contain_text("Right.")
+    expect(asked.get_by_role("status").last).to_contain_text("Right.")
 
 
 def test_a_choice_is_made_by_keyboard_alone(notebook):
@@ -109,6 +113,7 @@ def test_the_calculator_is_worked_by_keyboard_and_teaches_by_its_errors(notebook
     subnet.press("Enter")
     expect(calculator.get_by_role("alert")).to_contain_text("bits set after its length")
     expect(calculator.get_by_role("status")).to_contain_text("3,131 addresses are needed")
+    assert book.violations() == []
 
     subnet.fill("10.240.0.0/20")
     subnet.press("Enter")
