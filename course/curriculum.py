@@ -57,7 +57,7 @@ def lesson(number: str) -> Lesson:
 
     Raises InputError for a number that no lesson has.
     """
-    wanted = str(number).zfill(2)
+    wanted = str(number) and str(number).zfill(2)
     for each in lessons():
         if wanted in (each.number, each.slug):
             return each

@@ -1,7 +1,8 @@
 """The learner's own copy of lessons and exercises: the folder my-course in the course's root.
 
 Notes and answers are written there, so a new version of the course never collides with them. What
-a learner has changed is never overwritten: the new version is laid beside it.
+a learner has changed is never overwritten: the new version is laid beside it. A notebook that was
+only run, with no cell changed, is replaced, and the run of it goes to my-course/backup.
 
 To tell a changed file from an untouched one, each file is kept a second time as it was last handed
 out, below my-course/.given.
@@ -9,6 +10,7 @@ out, below my-course/.given.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -37,13 +39,14 @@ class Outcome:
     says: str
 
 
-def update(root: Path = ROOT) -> list[Outcome]:
+def update(root: Path = ROOT, now: datetime | None = None) -> list[Outcome]:
     """Bring the copy up to date. Returns an outcome for each file there is something to say about.
 
     Raises InputError if this course has no lessons, or something else stands in the copy's place.
     """
     _check(root)
-    outcomes = (_hand_out(file, root) for file in _course_files(root))
+    stamp = _stamp(now)
+    outcomes = (_hand_out(file, root, stamp) for file in _course_files(root))
     return [each for each in outcomes if each.what != "unchanged"]
 
 
@@ -54,7 +57,7 @@ def reset(number: str, root: Path = ROOT, now: datetime | None = None) -> Outcom
     """
     wanted = lesson(number)
     _check(root, wanted.file)
-    stamp = f"{now or datetime.now():%Y%m%d-%H%M%S}"
+    stamp = _stamp(now)
     what = f"Lesson {wanted.number}" + (" and its exercise" if wanted.exercise_file else "")
     word, says, kept = "reset", f"{what}: the course's version is there again.", []
     try:
@@ -79,7 +82,7 @@ def solution(number: str, root: Path = ROOT) -> Outcome:
         having = ", ".join(each.number for each in lessons() if each.exercise)
         raise InputError(number, "has no exercise to solve.", f"Lessons with one: {having}.")
     _check(root, wanted.solution_file)
-    return _hand_out(Path(wanted.solution_file), root, asked_for=True)
+    return _hand_out(Path(wanted.solution_file), root, _stamp(), asked_for=True)
 
 
 def _check(root: Path, file: str = "lessons") -> None:
@@ -113,16 +116,20 @@ def _files_of(slug: str, root: Path) -> list[Path]:
     ]
 
 
-def _hand_out(file: Path, root: Path, asked_for: bool = False) -> Outcome:
+def _stamp(now: datetime | None = None) -> str:
+    return f"{now or datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _hand_out(file: Path, root: Path, stamp: str, asked_for: bool = False) -> Outcome:
     """Hand out one file. One that cannot be written must not keep the others back."""
     try:
-        return _place(file, root, asked_for)
+        return _place(file, root, stamp, asked_for)
     except OSError as error:
         says = f"{file.as_posix()} could not be brought to {COPY}: {error}."
         return Outcome(file.as_posix(), "failed", says)
 
 
-def _place(file: Path, root: Path, asked_for: bool) -> Outcome:
+def _place(file: Path, root: Path, stamp: str, asked_for: bool) -> Outcome:
     copy, name = root / COPY, file.as_posix()
     mine, given = copy / file, copy / GIVEN / file
     _check_folders(copy, file.parent, GIVEN / file.parent)
@@ -140,6 +147,13 @@ def _place(file: Path, root: Path, asked_for: bool) -> Outcome:
     elif before is not None and _bytes_of(mine) == before:
         _write(mine, source)
         outcome = Outcome(name, "updated", f"{COPY}/{name} was brought up to date.")
+    elif before is not None and (run := _bytes_of(mine)) and _only_run(run, before):
+        kept = _backup_of(file, root, stamp)
+        _write(kept, run)
+        _write(mine, source)
+        where = kept.relative_to(root).as_posix()
+        says = f"{COPY}/{name} was brought up to date. Your run of the old one is in {where}."
+        outcome = Outcome(name, "updated", says)
     else:
         beside = _lay_beside(mine, source).relative_to(root).as_posix()
         says = f"{COPY}/{name} has your changes and stays. The new version is beside it: {beside}."
@@ -161,17 +175,40 @@ def _bring_back(file: Path) -> str:
     return f"Its newest version is in the course's folder: {file.as_posix()}"
 
 
+def _only_run(mine: bytes, given: bytes) -> bool:
+    """Whether a notebook differs from what was given only by what running it leaves behind."""
+    try:
+        return _cells(mine) == _cells(given)
+    except (ValueError, TypeError, KeyError, AttributeError):  # no notebook, or a broken one
+        return False
+
+
+def _cells(notebook: bytes) -> list[tuple[str, str, object]]:
+    """What a person writes in a notebook: kind, source and attached pictures of each cell."""
+    return [
+        (cell["cell_type"], "".join(cell["source"]), cell.get("attachments"))
+        for cell in json.loads(notebook)["cells"]
+    ]
+
+
 def _set_aside(file: Path, root: Path, stamp: str) -> list[str]:
     """Move the learner's version to the backups, if there is one; returns where it is now."""
-    mine, backups = root / COPY / file, root / COPY / "backup"
-    _check_folders(root / COPY, file.parent, GIVEN / file.parent, Path("backup"))
+    mine = root / COPY / file
+    _check_folders(root / COPY, file.parent, GIVEN / file.parent)
     if not os.path.lexists(mine) or _bytes_of(mine) == (root / file).read_bytes():
         return []
-    backups.mkdir(exist_ok=True)
-    kind = "-exercise" if file.parts[0] == "exercises" else ""
-    backup = _free_name(backups / f"{mine.stem}{kind}-{stamp}{mine.suffix}")
+    backup = _backup_of(file, root, stamp)
     mine.rename(backup)
     return [backup.relative_to(root).as_posix()]
+
+
+def _backup_of(file: Path, root: Path, stamp: str) -> Path:
+    """A free name for a backup of a file of the copy."""
+    backups = root / COPY / "backup"
+    _check_folders(root / COPY, Path("backup"))
+    backups.mkdir(exist_ok=True)
+    kind = "-exercise" if file.parts[0] == "exercises" else ""
+    return _free_name(backups / f"{file.stem}{kind}-{stamp}{file.suffix}")
 
 
 def _lay_beside(mine: Path, source: bytes) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -53,7 +54,43 @@ def files(folder):
     return sorted(file.relative_to(folder).as_posix() for file in found)
 
 
+def a_notebook(*sources, output=None):
+    """A notebook with these cells, as it stands in a file; with an output if it was run."""
+    outputs = [{"output_type": "stream", "name": "stdout", "text": output}] if output else []
+    cells = [
+        {"cell_type": "code", "source": source, "outputs": outputs, "execution_count": None}
+        for source in sources
+    ]
+    return json.dumps({"cells": cells, "metadata": {"widgets": output}}).encode()
+
+
 # ---- update ----
+
+
+def test_a_notebook_that_was_only_run_is_brought_up_to_date_and_the_run_is_kept(root):
+    write(root / LESSON, a_notebook("1 + 1"))
+    update(root)
+    mine = root / "my-course"
+    write(mine / LESSON, a_notebook("1 + 1", output="2"))
+    write(root / LESSON, a_notebook("1 + 2"))
+    (outcome,) = update(root, now=NOON)
+    assert outcome.what == "updated"
+    assert (mine / LESSON).read_bytes() == a_notebook("1 + 2")
+    backup = mine / "backup" / "05-azure-cni-20261120-120000.ipynb"
+    assert backup.read_bytes() == a_notebook("1 + 1", output="2")
+    assert backup.relative_to(root).as_posix() in outcome.says
+
+
+@pytest.mark.parametrize(
+    "changed", [a_notebook("1 + 1", "my note"), a_notebook("1 + 3"), b"{}", b"[]", b"{broken"]
+)
+def test_a_notebook_with_a_changed_cell_stays(root, changed):
+    write(root / LESSON, a_notebook("1 + 1"))
+    update(root)
+    write(root / "my-course" / LESSON, changed)
+    write(root / LESSON, a_notebook("1 + 2"))
+    assert words(update(root)) == {LESSON: "kept yours"}
+    assert (root / "my-course" / LESSON).read_bytes() == changed
 
 
 def test_the_first_update_hands_out_lessons_and_exercises_and_no_solution(root):
@@ -317,7 +354,7 @@ class Learner(RuleBasedStateMachine):
         self.written: dict[bytes, Path] = {}
         self.count = 0
         for file in (LESSON, EXERCISE, SOLUTION):
-            write(self.root / file, b"course 0")
+            write(self.root / file, a_notebook("course 0"))
 
     def teardown(self):
         shutil.rmtree(self.root)
@@ -340,8 +377,19 @@ class Learner(RuleBasedStateMachine):
         self.find_again()
         self.forget(path)
         self.count += 1
-        write(path, b"learner %d" % self.count)
+        write(path, a_notebook(f"learner {self.count}"))
         self.written[path.read_bytes()] = path
+
+    @rule(file=handed_out)
+    def the_learner_runs(self, file):
+        path = self.copy / file
+        self.find_again()
+        if path.exists():
+            self.forget(path)
+            self.count += 1
+            (cell,) = json.loads(path.read_bytes())["cells"]
+            write(path, a_notebook(cell["source"], output=f"run {self.count}"))
+            self.written[path.read_bytes()] = path
 
     @rule(file=handed_out)
     def the_learner_deletes(self, file):
@@ -364,7 +412,7 @@ class Learner(RuleBasedStateMachine):
 
     @rule(file=handed_out, version=st.integers(0, 3))
     def the_course_changes(self, file, version):
-        write(self.root / file, b"course %d" % version)
+        write(self.root / file, a_notebook(f"course {version}"))
 
     @rule(act=acts)
     def the_learner_asks_for(self, act):
