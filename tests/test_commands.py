@@ -17,7 +17,7 @@ import pytest
 
 from course import doctor, exercises, personal_copy, progress
 from course.commands import lab_command, main
-from course.doctor import Check
+from course.machine import Check
 from tests.conftest import ROOT
 
 COMMANDS = (

