@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ import pytest
 from course import doctor, exercises, personal_copy, progress
 from course.commands import lab_command, main
 from course.machine import Check
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 
 COMMANDS = (
     *("lab", "resume", "update", "reset", "solution"),
@@ -124,12 +122,6 @@ def test_python_in_jupyterlabs_terminals_is_the_courses(root, started):
     main(["lab"], root)
     environment = started[3]
     assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
-
-
-def free_port():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def get(url, server):
