@@ -75,17 +75,16 @@ def surge_nodes(pool_nodes: int, max_surge: MaxSurge) -> int:
 
 
 def largest_pool(peak_nodes: int, max_surge: MaxSurge) -> int:
-    """The most nodes a pool can have so that, with its surge set aside, at most `peak_nodes` run.
-
-    A number is set aside in full, a percentage is taken of the pool.
+    """The most nodes a pool can have so that at most `peak_nodes` run while it is upgraded.
 
     >>> largest_pool(55, "10%"), largest_pool(51, 1)
     (50, 50)
     """
     amount, percent = _read_surge(max_surge)
-    if not percent:
-        return max(0, peak_nodes - amount)
-    return peak_nodes * 100 // (100 + amount)
+    if percent:
+        return peak_nodes * 100 // (100 + amount)
+    # a pool smaller than its max-surge doubles: half of the room is the least it may have
+    return max(peak_nodes - amount, peak_nodes // 2)
 
 
 def max_pods_problem(pool: NodePool) -> InputError | None:

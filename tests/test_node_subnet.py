@@ -31,7 +31,7 @@ def test_the_smallest_subnet_fits_and_the_next_smaller_does_not(pool, balancers)
         assert usable_addresses(planned.min_prefix + 1) < planned.required_addresses
 
 
-@given(st.integers(8, 29), st.integers(10, 250), percentages)
+@given(st.integers(8, 29), st.integers(10, 250), surges)
 def test_the_largest_pool_can_be_upgraded_and_one_node_more_cannot(prefix, max_pods, surge):
     most = capacity(prefix, max_pods, surge).max_nodes
 
@@ -41,9 +41,11 @@ def test_the_largest_pool_can_be_upgraded_and_one_node_more_cannot(prefix, max_p
     assert needed(most) <= usable_addresses(prefix) < needed(most + 1)
 
 
-@given(st.integers(0, 2000), st.integers(0, 50))
-def test_a_surge_given_as_a_number_is_set_aside_in_full(peak, surge):
-    assert largest_pool(peak, surge) == max(0, peak - surge)
+@given(st.integers(0, 2000), surges)
+def test_the_largest_pool_and_its_surge_are_the_inverse_of_each_other(peak, surge):
+    most = largest_pool(peak, surge)
+    assert most + surge_nodes(most, surge) <= peak
+    assert most + 1 + surge_nodes(most + 1, surge) > peak
 
 
 @given(st.integers(0, 5000), surges)
