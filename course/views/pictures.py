@@ -43,7 +43,7 @@ class Picture(Html):
         return (
             f'<figure style="margin: 6px 0; color: {TEXT_COLOUR}">'
             f'<img alt="{escape(self.alt)}" src="data:image/svg+xml;base64,{data}" '
-            f'style="max-width: 100%; background: white; padding: 4px">'
+            f'style="max-width: 100%; box-sizing: border-box; background: white; padding: 4px">'
             f"<figcaption>{escape(self.caption)}<details><summary>The picture in words</summary>"
             f"<ul>{items}</ul></details></figcaption></figure>"
         )
@@ -77,7 +77,7 @@ def node_card(max_pods: int = 30, running: int = 3) -> Picture:
 
 def source_seen() -> Picture:
     """One pod and three servers: which source address each of them sees."""
-    graph = _graph("source seen", rankdir="LR")
+    graph = _graph("source seen", rankdir="TB")
     graph.node("pod", "pod\n10.240.0.10")
     graph.node("node", "its node\n10.240.0.4", shape="box", style="rounded")
     graph.node("inside", "database\nin the same virtual network", shape="cylinder")
