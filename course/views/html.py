@@ -63,7 +63,7 @@ def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
     """A table of HTML cells; the first cell of a row names it."""
     cell = (
         "padding: 3px 10px; text-align: left; vertical-align: top; white-space: normal; "
-        "overflow-wrap: anywhere"
+        "overflow-wrap: break-word"
     )
     heads = "".join(f'<th scope="col" style="{cell}">{each}</th>' for each in head)
     body = "".join(
@@ -85,7 +85,8 @@ def source_link(source: str) -> str:
     """A source, a link with perhaps a detail after it, as HTML."""
     url, _, detail = source.partition(" ")
     shown = escape(url.removeprefix("https://"))
-    return f'<a href="{escape(url)}">{shown}</a>' + (f" ({escape(detail)})" if detail else "")
+    link = f'<a href="{escape(url)}" style="overflow-wrap: anywhere">{shown}</a>'
+    return link + (f" ({escape(detail)})" if detail else "")
 
 
 def _mark(mark: Mark) -> str:

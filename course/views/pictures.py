@@ -77,16 +77,16 @@ def node_card(max_pods: int = 30, running: int = 3) -> Picture:
 
 def source_seen() -> Picture:
     """One pod and three servers: which source address each of them sees."""
-    graph = _graph("source seen", rankdir="TB")
+    graph = _graph("source seen", rankdir="TB", nodesep="0.8")
     graph.node("pod", "pod\n10.240.0.10")
     graph.node("node", "its node\n10.240.0.4", shape="box", style="rounded")
     graph.node("inside", "database\nin the same virtual network", shape="cylinder")
     graph.node("peered", "database\nin a peered virtual network", shape="cylinder")
     graph.node("internet", "server\non the internet", shape="cylinder")
-    graph.edge("pod", "inside", label="from 10.240.0.10, the pod")
-    graph.edge("pod", "node", label="leaves the virtual network", style="dashed")
-    graph.edge("node", "peered", label="from 10.240.0.4, the node")
-    graph.edge("node", "internet", label="node's, then a public address")
+    graph.edge("pod", "inside", label="  seen as the pod,\n  10.240.0.10")
+    graph.edge("pod", "node", label="leaves the  \nvirtual network  ", style="dashed")
+    graph.edge("node", "peered", label="seen as the node,  \n10.240.0.4  ")
+    graph.edge("node", "internet", label="  seen as a\n  public address")
     return Picture.of_graph(
         graph,
         "A pod reaches a database in its own virtual network with its own address; a database in a "
