@@ -50,8 +50,8 @@ class Picture(Html):
 
 
 def node_card(max_pods: int = 30, running: int = 3) -> Picture:
-    """One node, its network card and the addresses that stand on it before any pod exists."""
-    graph = _graph("node card", rankdir="LR")
+    """One node, its network interface and the addresses that stand on it before any pod exists."""
+    graph = _graph("node", rankdir="LR")
     graph.node("subnet", "node subnet\n10.240.0.0/24", shape="cylinder")
     with graph.subgraph(name="cluster_node") as node:
         node.attr(label="node-1", style="rounded", fontname=FONT)
@@ -66,10 +66,10 @@ def node_card(max_pods: int = 30, running: int = 3) -> Picture:
         f"A node takes {max_pods + 1} addresses from the node subnet: one of its own, {running} "
         f"for running pods, {max_pods - running} that wait.",
         [
-            "The node subnet, 10.240.0.0/24, gives all of them to the network card of node-1.",
+            "The node subnet, 10.240.0.0/24, gives all of them to the network interface of node-1.",
             "1 address is the node's own: 10.240.0.4.",
             f"{running} addresses are in use by running pods.",
-            f"{max_pods - running} addresses stand on the card and wait for pods (dashed).",
+            f"{max_pods - running} addresses stand on the interface and wait for pods (dashed).",
             "Nobody else can have any of them.",
         ],
     )
