@@ -14,7 +14,7 @@ from course.views import (
     ask,
     begin,
     course_map,
-    node_card,
+    node_addresses,
     node_subnet_calculator,
     show,
     show_fact,
@@ -27,7 +27,7 @@ from course.views.html import inline
 from course.views.questions import QuestionView
 
 PICTURES = {
-    "node card": node_card,
+    "node card": node_addresses,
     "source seen": source_seen,
     "subnet use": lambda: subnet_use(plan(NodePool(8, 30)), 24),
 }
@@ -60,7 +60,7 @@ def test_where_nothing_can_draw_the_words_stand_alone(monkeypatch):
         raise dot_module.NoRendererError("none")
 
     monkeypatch.setattr("course.views.pictures.svg", nothing)
-    picture = node_card()
+    picture = node_addresses()
     assert "<img" not in picture.html
     assert "31 addresses" in repr(picture)
     assert "python -m course doctor" in picture.html
@@ -71,7 +71,7 @@ def test_a_broken_dot_program_does_not_hide_the_picture(monkeypatch, tmp_path):
     (tmp_path / "dot").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "dot").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert node_card().drawing.startswith("<svg")
+    assert node_addresses().drawing.startswith("<svg")
     dot_module.svg.cache_clear()
 
 

@@ -1,6 +1,6 @@
 """Azure CNI, node subnet: every pod takes an address from the subnet of its node.
 
-When AKS makes a node, it puts on the node's network card one address for the node and one for
+When AKS makes a node, it puts on the node's network interface an address for the node and one for
 each pod that the node may ever run (max-pods). They are taken from the subnet at once, before any
 pod exists. So the number of addresses follows from max-pods, never from the pods that run.
 

@@ -85,7 +85,8 @@ def source_link(source: str) -> str:
     """A source, a link with perhaps a detail after it, as HTML."""
     url, _, detail = source.partition(" ")
     shown = escape(url.removeprefix("https://"))
-    link = f'<a href="{escape(url)}" style="overflow-wrap: anywhere; text-decoration: underline">{shown}</a>'
+    style = "overflow-wrap: anywhere; text-decoration: underline"
+    link = f'<a href="{escape(url)}" style="{style}">{shown}</a>'
     return link + (f" ({escape(detail)})" if detail else "")
 
 

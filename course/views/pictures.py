@@ -49,7 +49,7 @@ class Picture(Html):
         )
 
 
-def node_card(max_pods: int = 30, running: int = 3) -> Picture:
+def node_addresses(max_pods: int = 30, running: int = 3) -> Picture:
     """One node, its network interface and the addresses that stand on it before any pod exists."""
     graph = _graph("node", rankdir="LR")
     graph.node("subnet", "node subnet\n10.240.0.0/24", shape="cylinder")
