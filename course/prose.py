@@ -24,16 +24,15 @@ from typing import Any
 from course.errors import InputError
 from course.facts import Fact, all_facts, fact
 
-_MARK = re.compile(r"\[([^\]\[]+)\]\((fact|calc|given):([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)")
-_NUMBER = re.compile(r"(?<![\w.,/:%#-])\d+(?:,\d{3})*(?:\.\d+)?")
-_YEAR = re.compile(r"19[89]\d|20[0-3]\d")
-_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
-_NOT_PROSE = re.compile(
-    r"<!--.*?-->|<[^>\n]*>"  # HTML tags; what they enclose is prose
+_MARK = r"\[([^\]\[]+)\]\((fact|calc|given):([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)"
+_NUMBER = r"(?<![\w.,/:%#-])\d+(?:,\d{3})*(?:\.\d+)?"
+_YEAR = r"19[89]\d|20[0-3]\d"
+_CODE = r"(?s)```.*?```|`[^`\n]*`"
+_NOT_PROSE = (
+    r"(?s)<!--.*?-->|<[^>\n]*>"  # HTML tags; what they enclose is prose
     r"|\]\([^)\n]*\)|https?://\S+"  # link targets
     r"|\d{4}-\d{2}(?:-\d{2})?"  # dates
-    r"|\d+(?:\.\d+){3}(?:/\d+)?",  # addresses and ranges
-    re.DOTALL,
+    r"|\d+(?:\.\d+){3}(?:/\d+)?"  # addresses and ranges
 )
 
 
@@ -70,13 +69,13 @@ def marks(text: str) -> Iterator[Mark]:
     >>> [mark.target for mark in marks("[30](fact:nodesubnet.default_max_pods) pods")]
     ['nodesubnet.default_max_pods']
     """
-    for found in _MARK.finditer(_CODE.sub(" ; ", text)):
+    for found in re.finditer(_MARK, re.sub(_CODE, " ; ", text)):
         yield Mark(*found.groups())
 
 
 def replace_marks(text: str, replace: Callable[[Mark], str]) -> str:
     """The text with each mark replaced."""
-    return _MARK.sub(lambda found: replace(Mark(*found.groups())), text)
+    return re.sub(_MARK, lambda found: replace(Mark(*found.groups())), text)
 
 
 def problems(text: str) -> list[str]:
@@ -87,10 +86,12 @@ def problems(text: str) -> list[str]:
     ['250 pods bears no mark: ...AKS allows 250 pods on a node....']
     """
     wrong = [problem for mark in marks(text) if (problem := mark.problem())]
-    prose = _NOT_PROSE.sub(" ; ", _MARK.sub(" ; ", _CODE.sub(" ; ", text)))
-    for found in _NUMBER.finditer(prose):
+    prose = text
+    for left_out in (_CODE, _MARK, _NOT_PROSE):
+        prose = re.sub(left_out, " ; ", prose)
+    for found in re.finditer(_NUMBER, prose):
         unit = _unit_after(prose[found.end() :])
-        if unit or (_read_number(found[0]) >= 100 and not _YEAR.fullmatch(found[0])):
+        if unit or (_read_number(found[0]) >= 100 and not re.fullmatch(_YEAR, found[0])):
             near = " ".join(prose[max(0, found.start() - 30) : found.end() + 30].split())
             wrong.append(f"{found[0]}{unit} bears no mark: ...{near}...")
     return wrong
