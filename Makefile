@@ -47,6 +47,14 @@ lock: $(VENV)/test-ready
 	  --python-version 3.11 --no-emit-index-url --generate-hashes pyproject.toml --extra test \
 	  -c requirements.lock -o requirements-test.lock
 
+# An environment holds its own path: one that was moved is made anew.
+ifneq ($(wildcard $(VENV)/made-in),)
+ifneq ($(shell cat $(VENV)/made-in),$(CURDIR))
+$(info This folder has moved: $(VENV) is made anew.)
+$(shell rm -rf $(VENV))
+endif
+endif
+
 # A stamp file stands for "this lock is installed": a second start installs nothing.
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -54,6 +62,7 @@ $(VENV)/bin/python:
 	  echo "Install one and name it: make lab PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Could not make a virtual environment. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@echo '$(CURDIR)' > $(VENV)/made-in
 
 $(VENV)/lab-ready: requirements.lock pyproject.toml apt.txt | $(VENV)/bin/python
 	@sh tools/system-packages.sh apt.txt

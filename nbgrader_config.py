@@ -21,4 +21,6 @@ c.CourseDirectory.root = str(root)
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
 c.Exchange.root = str(exchange)
+# students solve exercises in their copy, and hand in what stands there
+c.Exchange.assignment_dir = str(root / "my-course" / "exercises")
 c.ExecutePreprocessor.timeout = 60  # seconds that one cell may take

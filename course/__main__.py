@@ -2,7 +2,9 @@
 
 import sys
 
-from course.commands import main
-
 if __name__ == "__main__":
+    if sys.version_info < (3, 11):
+        sys.exit("This course needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
+    from course.commands import main
+
     sys.exit(main())

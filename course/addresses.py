@@ -136,11 +136,11 @@ def hosts(network: IPNetwork) -> IPRange:
 
 
 def nth(network: IPNetwork, index: int) -> IPAddress:
-    """The address at a position in a range, counted from 0.
+    """The address at a position in a range, counted from 0; below 0, from its end.
 
     Raises InputError for a position outside of the range.
     """
-    if whole_number(index, "positions") < network.size:
+    if isinstance(index, int) and -network.size <= index < network.size:
         return network[index]
     raise InputError(
         index, f"is outside of {canonical(network)}.", f"Its positions are 0 to {network.size - 1}."
@@ -179,11 +179,19 @@ def subnets(network: IPNetwork, diff: int = 1, new_prefix: int | None = None) ->
         raise InputError(
             f"/{prefix}", f"is no part of {canonical(network)}.", "Ask for a longer length."
         )
+    if prefix - network.prefixlen > 16:
+        raise InputError(
+            f"/{prefix}", f"cuts {canonical(network)} into too many parts.", "Cut in two steps."
+        )
     return list(network.subnet(prefix))
 
 
 def supernets_up_to(address: IPAddress, prefix: int) -> list[IPNetwork]:
-    """Every range that holds an address, from length `prefix` down to two addresses."""
+    """Every range that holds an address, from length `prefix` down to two addresses.
+
+    Raises InputError for a length that no range of the family has.
+    """
+    _possible_length(prefix, _bits(address))
     return IPNetwork(address).supernet(prefix)
 
 
@@ -201,6 +209,7 @@ def allocate(
     free = [pool]
     got: list[list[IPNetwork]] = []
     for prefix, count in requests:
+        _possible_length(prefix, _bits(pool))
         got.append([])
         for _ in range(count):
             blocks = [block for block in free if block.prefixlen <= prefix]
@@ -262,8 +271,8 @@ def _range_start(text: str, written: str) -> tuple[IPAddress, str]:
 
 def _length(text: str, length: str, start: IPAddress) -> int:
     bits = _bits(start)
-    if re.fullmatch("0*[0-9]{1,3}", length) and int(length) <= bits:
-        return int(length)
+    if re.fullmatch("0*[0-9]{1,3}", length) and int(length[-3:]) <= bits:
+        return int(length[-3:])
     if start.version == 4 and re.fullmatch(_V4, length):
         mask = parse_address(length)
         if mask.is_netmask():
@@ -280,7 +289,13 @@ def _other_length(network: IPNetwork, diff: int, new_prefix: int | None) -> int:
         return int(network.prefixlen + diff)
     if abs(diff) != 1:
         raise InputError((diff, new_prefix), "are two answers to one question.", "Give one.")
-    return new_prefix
+    return _possible_length(new_prefix, _bits(network))
+
+
+def _possible_length(prefix: int, bits: int) -> int:
+    if whole_number(prefix, "prefix bits") > bits:
+        raise InputError(f"/{prefix}", "is no length of such a range.", f"Choose /0 to /{bits}.")
+    return prefix
 
 
 def _demand_family(text: str, item: IPAddress | IPNetwork, version: int | None) -> None:
@@ -312,7 +327,7 @@ def _why_no_address(text: object) -> tuple[str, str]:
             if len(octet) > 1 and octet[0] == "0":
                 return (
                     f"has a leading zero in {octet}, which some programs read as octal.",
-                    f"Write {int(octet)}.",
+                    f"Write {int(octet[-4:])}.",
                 )
     if text != text.strip():
         return "has white space around it.", "Remove it."

@@ -68,6 +68,7 @@ def surge_nodes(pool_nodes: int, max_surge: MaxSurge) -> int:
     >>> surge_nodes(50, "33%"), surge_nodes(2, 5)
     (17, 2)
     """
+    whole_number(pool_nodes, "nodes")
     amount, percent = _read_surge(max_surge)
     # whole-number arithmetic: 0.1 * 50 is not exactly 5 for a computer
     wanted = -(-pool_nodes * amount // 100) if percent else amount
@@ -85,6 +86,19 @@ def largest_pool(peak_nodes: int, max_surge: MaxSurge) -> int:
         return peak_nodes * 100 // (100 + amount)
     # a pool smaller than its max-surge doubles: half of the room is the least it may have
     return max(peak_nodes - amount, peak_nodes // 2)
+
+
+def pool_beside_surge(peak_nodes: int, max_surge: MaxSurge) -> int:
+    """The same, with a max-surge that is a number set aside in full, whatever the pool's size.
+
+    So the documentation reckons. It differs from `largest_pool` only for pools smaller than their
+    max-surge.
+
+    >>> pool_beside_surge(8, 5), largest_pool(8, 5)
+    (3, 4)
+    """
+    amount, percent = _read_surge(max_surge)
+    return largest_pool(peak_nodes, max_surge) if percent else max(0, peak_nodes - amount)
 
 
 def max_pods_problem(pool: NodePool) -> InputError | None:
@@ -133,7 +147,7 @@ def scale_set_problem(pool: NodePool) -> InputError | None:
 def _read_surge(max_surge: MaxSurge) -> tuple[int, bool]:
     """The number, and whether it is a percentage."""
     text = str(max_surge).strip()
-    if not isinstance(max_surge, bool) and re.fullmatch(r"[0-9]{1,4}%?", text):
+    if not isinstance(max_surge, bool) and re.fullmatch(r"[0-9]{1,18}%?", text):
         amount, percent = int(text.rstrip("%")), text.endswith("%")
         if amount <= 100 or not percent:
             return amount, percent

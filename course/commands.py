@@ -207,7 +207,10 @@ def _progress_export(told: argparse.Namespace, root: Path) -> int:
 def _progress_reset(told: argparse.Namespace, root: Path) -> int:
     from course.progress import reset
 
-    kept = reset()
+    try:
+        kept = reset()
+    except OSError as error:
+        raise InputError(str(error.filename), "cannot be renamed.", f"{error.strerror}.") from None
     return _say(f"You begin anew. What was kept is now {kept}." if kept else "Nothing is kept yet.")
 
 

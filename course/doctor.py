@@ -20,7 +20,7 @@ from course.lab.probe import live_lab_checks
 from course.machine import Check, install, run
 from course.personal_copy import COPY, ROOT
 
-PACKAGES = ("jupyterlab", "ipywidgets", "nbgrader", "netaddr")
+PACKAGES = ("jupyterlab", "ipywidgets", "nbgrader", "graphviz", "netaddr")
 SERVER_EXTENSIONS = tuple(
     f"nbgrader.server_extensions.{name}"
     for name in ("assignment_list", "course_list", "formgrader", "validate_assignment")

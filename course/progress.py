@@ -26,7 +26,8 @@ class Event:
     """A visit of a lesson, or an answer to a question.
 
     `at` is a local time with its offset, `lesson` a number like "05". For an answer, `question` is
-    the question's id, `answer` what was given, and `outcome` "right", "wrong" or "recorded".
+    the question's id, `answer` what was given, and `outcome` "right", "wrong", or "shown" where the
+    answer was looked at.
     """
 
     at: str
@@ -157,7 +158,8 @@ def _events() -> Iterator[Event]:
     for line in text.splitlines():
         try:
             event = Event(**json.loads(line))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             continue
-        if all(isinstance(part, str) for part in (event.at, event.lesson, event.question)):
+        texts = (event.at, event.lesson, event.question, event.outcome)
+        if all(isinstance(part, str) for part in texts):
             yield event

@@ -85,6 +85,6 @@ def reserved_addresses(subnet: IPNetwork) -> Reserved:
 
 
 def _prefix(prefix: int) -> int:
-    if whole_number(prefix, "prefix length") > 32:
+    if whole_number(prefix, "prefix bits") > 32:
         raise InputError(prefix, "is no length of an IPv4 range.", "Choose 0 to 32.")
     return prefix

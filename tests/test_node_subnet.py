@@ -31,7 +31,16 @@ def test_the_smallest_subnet_fits_and_the_next_smaller_does_not(pool, balancers)
         assert usable_addresses(planned.min_prefix + 1) < planned.required_addresses
 
 
-@given(st.integers(8, 29), st.integers(10, 250), surges)
+@given(st.integers(8, 29), st.integers(10, 250), st.integers(0, 50))
+def test_capacity_sets_a_max_surge_that_is_a_number_aside_in_full(prefix, max_pods, surge):
+    found = capacity(prefix, max_pods, surge)
+    assert found.max_nodes == max(0, usable_addresses(prefix) // (max_pods + 1) - surge)
+    assert plan(NodePool(found.max_nodes, max_pods, surge)).required_addresses <= max(
+        found.usable_addresses, 0
+    )
+
+
+@given(st.integers(8, 29), st.integers(10, 250), percentages)
 def test_the_largest_pool_can_be_upgraded_and_one_node_more_cannot(prefix, max_pods, surge):
     most = capacity(prefix, max_pods, surge).max_nodes
 

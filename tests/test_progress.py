@@ -28,7 +28,16 @@ def test_without_a_file_there_is_no_progress():
 
 @pytest.mark.parametrize(
     "broken",
-    [b"", b"\x00\xff\xfe", b"{", b"[1, 2]\n", b'{"at": 1}\n', b'{"at": 1, "lesson": [], "x": 2}\n'],
+    [
+        b"",
+        b"\x00\xff\xfe",
+        b"{",
+        b"[1, 2]\n",
+        b'{"at": 1}\n',
+        b'{"at": 1, "lesson": [], "x": 2}\n',
+        b"[" * 200_000 + b"\n",
+        b'{"at": "", "lesson": "05", "question": "05.taken", "outcome": null}\n',
+    ],
 )
 def test_a_broken_file_breaks_nothing_and_loses_no_later_answer(broken):
     progress.folder().mkdir(parents=True)

@@ -66,9 +66,10 @@ def test_where_nothing_can_draw_the_words_stand_alone(monkeypatch):
     assert "python -m course doctor" in picture.html
 
 
-def test_a_broken_dot_program_does_not_hide_the_picture(monkeypatch, tmp_path):
+@pytest.mark.parametrize("does", ["exit 3", "echo hello"])
+def test_a_broken_dot_program_does_not_hide_the_picture(monkeypatch, tmp_path, does):
     dot_module.svg.cache_clear()
-    (tmp_path / "dot").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "dot").write_text(f"#!/bin/sh\n{does}\n")
     (tmp_path / "dot").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert node_addresses().drawing.startswith("<svg")
@@ -77,7 +78,7 @@ def test_a_broken_dot_program_does_not_hide_the_picture(monkeypatch, tmp_path):
 
 def enter(calculator, **values):
     for name, value in values.items():
-        calculator.fields[name].control.value = value
+        calculator.fields[name].control.value = str(value)
 
 
 def test_the_calculator_starts_with_the_number_that_everybody_quotes():
@@ -98,6 +99,11 @@ def test_a_bad_input_is_told_beside_its_field_and_the_last_good_result_stays():
         ("max_surge", "half", "is no max-surge"),
         ("max_surge", "200%", "0% to 100%"),
         ("balancers", -1, "0 or more"),
+        ("nodes", "50.7", "is not a whole number"),
+        ("nodes", "1e2", "is not a whole number"),
+        ("nodes", "", "1 or more"),
+        ("max_pods", "thirty", "is not a whole number"),
+        ("prefix", "1" * 100_000, "is not a complete address"),
         ("nodes", 2000, "holds at most 1000"),
         ("nodes", 10**9, "holds at most 1000"),
     ]:

@@ -14,7 +14,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from course.cluster import MaxSurge, NodePool, largest_pool, surge_nodes
+from course.cluster import (
+    MaxSurge,
+    NodePool,
+    largest_pool,
+    pool_beside_surge,
+    surge_nodes,
+)
 from course.errors import whole_number
 from course.facts import number
 from course.subnet import smallest_prefix_for, total_addresses, usable_addresses
@@ -210,8 +216,8 @@ class Capacity:
 
     @property
     def max_nodes(self) -> int:
-        """The largest pool that leaves room for its surge."""
-        return largest_pool(self.slots, self.max_surge)
+        """The largest pool that leaves room for its max-surge."""
+        return pool_beside_surge(self.slots, self.max_surge)
 
     @property
     def working(self) -> tuple[Line, ...]:
@@ -236,16 +242,16 @@ class Capacity:
 
         >>> print(capacity(24, max_pods=30).explain())
         Nodes with max-pods 30 that fit in a /24
-          usable addresses      =  256 - 5                             =  251
-          nodes with addresses  =  251 / (30 + 1), rounded down        =    8
-          largest pool          =  at its peak 8; one more would be 9  =    7
+          usable addresses      =  256 - 5                                       =  251
+          nodes with addresses  =  251 / (30 + 1), rounded down                  =    8
+          largest pool          =  at its peak 8; one node more would make it 9  =    7
         """
         title = f"Nodes with max-pods {self.max_pods} that fit in a /{self.prefix}"
         return as_text(title, self.working)
 
     def _peak_text(self, nodes: int) -> str:
         peak, more = (count + surge_nodes(count, self.max_surge) for count in (nodes, nodes + 1))
-        return f"at its peak {peak:,}; one more would be {more:,}"
+        return f"at its peak {peak:,}; one node more would make it {more:,}"
 
 
 def capacity(prefix: int, max_pods: int, max_surge: MaxSurge = 1) -> Capacity:

@@ -18,6 +18,7 @@ from course.cluster import MaxSurge, NodePool, max_pods_problem, scale_set_probl
 from course.errors import InputError, whole_number
 from course.facts import number
 from course.networks.node_subnet import SubnetUse, plan
+from course.questions import read_number
 from course.subnet import usable_addresses
 from course.views.html import note
 from course.views.pictures import subnet_bar
@@ -35,8 +36,8 @@ class Field:
 
     name: str
     label: str
-    value: str | int
-    read: Callable[[Any], Any]
+    value: str
+    read: Callable[[str], Any]
 
 
 class FieldView(widgets.HBox):
@@ -44,8 +45,7 @@ class FieldView(widgets.HBox):
 
     def __init__(self, field: Field) -> None:
         self.field = field
-        kind = widgets.IntText if isinstance(field.value, int) else widgets.Text
-        self.control = kind(
+        self.control = widgets.Text(
             value=field.value,
             description=field.label,
             continuous_update=False,  # read when the field is left or Enter is pressed
@@ -112,13 +112,14 @@ def node_subnet_calculator(subnet: str = "10.240.0.0/21", nodes: int = 50) -> Ca
 
     `subnet` and `nodes` are what it starts with.
     """
+    max_pods = number("nodesubnet.default_max_pods")
     fields = (
         Field("prefix", "Node subnet", subnet, _read_subnet),
-        Field("nodes", "Nodes", nodes, lambda value: whole_number(value, "nodes", least=1)),
-        Field("max_pods", "max-pods (per node)", 30, _read_max_pods),
+        Field("nodes", "Nodes", str(nodes), _count("nodes", least=1)),
+        Field("max_pods", "max-pods (per node)", str(max_pods), _read_max_pods),
         Field("max_surge", "max-surge (1 or 10%)", "1", _read_surge),
-        Field("extra_nodes", "Nodes to scale out by", 0, _count("nodes")),
-        Field("balancers", "Internal Services", 0, _count("internal Services")),
+        Field("extra_nodes", "Nodes to scale out by", "0", _count("nodes")),
+        Field("balancers", "Internal Services", "0", _count("internal Services")),
     )
     return Calculator(fields, _node_subnet_result)
 
@@ -147,11 +148,12 @@ def _read_subnet(text: str) -> int:
     return int(subnet.prefixlen)
 
 
-def _read_max_pods(value: int) -> int:
+def _read_max_pods(text: str) -> int:
     least, most = number("aks.min_max_pods"), number("nodesubnet.max_pods")
-    if least <= value <= most:
+    value = read_number(text)
+    if value is not None and least <= value <= most:
         return value
-    raise InputError(value, "is no max-pods that AKS accepts.", f"Choose {least} to {most}.")
+    raise InputError(text, "is no max-pods that AKS accepts.", f"Choose {least} to {most}.")
 
 
 def _read_surge(text: str) -> MaxSurge:
@@ -159,5 +161,5 @@ def _read_surge(text: str) -> MaxSurge:
     return text.strip()
 
 
-def _count(name: str) -> Callable[[int], int]:
-    return lambda value: whole_number(value, name)
+def _count(name: str, least: int = 0) -> Callable[[str], int]:
+    return lambda text: whole_number(read_number(text), name, least)

@@ -18,7 +18,9 @@ def svg(source: str) -> str:
 
     Raises NoRendererError if neither a dot program nor the built-in Graphviz can draw it.
     """
-    drawn = _by_program(source) or _built_in(source)
+    drawn = _by_program(source)
+    if "<svg" not in drawn:  # no dot program, or one that draws nothing
+        drawn = _built_in(source)
     return drawn[drawn.index("<svg") :]
 
 

@@ -87,7 +87,7 @@ class QuestionView(widgets.VBox):
         trouble = ""
         if judgement.outcome is not Outcome.NOT_ATTEMPTED:
             trouble = self._record(answer, judgement.outcome.value)
-        self.said.value = note(_said(self.asked, judgement) + escape(trouble), "status")
+        self.said.value = note(f"{_said(self.asked, judgement)} {escape(trouble)}", "status")
         others = [button for button in self.buttons.children if button is not self.reveal]
         wrong = judgement.outcome is Outcome.WRONG
         self.buttons.children = (*others, self.reveal) if wrong else tuple(others)
@@ -181,9 +181,10 @@ def _ordering_entry(asked: Ordering) -> Entry:
             return None
         twice = {place for place in chosen.values() if list(chosen.values()).count(place) > 1}
         if 0 in chosen.values() or twice:
-            said = "is missing for an item" if 0 in chosen.values() else "is given more than once"
-            named = "a place" if 0 in chosen.values() else min(twice)
-            raise InputError(named, f"{said}.", "Give each item a place of its own.")
+            missing = 0 in chosen.values()
+            named = "choose" if missing else min(twice)
+            said = "still stands at an item." if missing else "is given more than once."
+            raise InputError(named, said, "Give each item a place of its own.")
         return sorted(chosen, key=lambda item: chosen[item])
 
     def fill(answer: Answer) -> None:
