@@ -25,11 +25,16 @@ from course.errors import InputError
 from course.facts import Fact, all_facts, fact
 
 _MARK = r"\[([^\]\[]+)\]\((fact|calc|given):([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)"
-_NUMBER = r"(?<![\w.,/:%#-])\d+(?:,\d{3})*(?:\.\d+)?"
+_NUMBER = r"(?<![\w.,/%#])(?<![A-Za-z_]-)\d+(?:,\d{3})*(?:\.\d+)?"
+# units whose values are written as they are, or not at all
+_LITERAL = {"date", "month", "version", "error code", "cidr", "address"}
+# after these a unit belongs to something else: "step 1 to the nodes"
+_NO_ADJECTIVE = r"(?:to|the|of|in|on|at|and|is|are|for|from|with|by|every|each|how|what|an?)\b"
 _YEAR = r"19[89]\d|20[0-3]\d"
-_CODE = r"(?s)```.*?```|`[^`\n]*`"
+_CODE = r"(?s)```.*?```|`(?!\d[\d,]*`)[^`\n]*`"  # a number alone in backticks is prose
+_EMPHASIS = r"[*_`]+|&nbsp;|<[^>\n]*>"
 _NOT_PROSE = (
-    r"(?s)<!--.*?-->|<[^>\n]*>"  # HTML tags; what they enclose is prose
+    r"(?s)<!--.*?-->"
     r"|\]\([^)\n]*\)|https?://\S+"  # link targets
     r"|\d{4}-\d{2}(?:-\d{2})?"  # dates
     r"|\d+(?:\.\d+){3}(?:/\d+)?"  # addresses and ranges
@@ -50,6 +55,8 @@ class Mark:
             return ""
         try:
             if self.kind == "calc":
+                if re.fullmatch(r"[\d,]+", self.target):
+                    return f"{self.text}: nothing is computed in calc:{self.target}"
                 found = _evaluate(self.target)
                 says = f"is not {self.target}: that is {found:,}"
                 return "" if _read_number(self.text) == found else f"{self.text} {says}"
@@ -57,7 +64,7 @@ class Mark:
         except (InputError, ArithmeticError, SyntaxError) as error:
             return f"{self.text}: {error}"
         values = [claim.value for claim in found_fact.claims]
-        if any(_agrees(self.text, value) for value in values):
+        if any(_agrees(self.text, value, found_fact.unit) for value in values):
             return ""
         told = " or ".join(str(value) for value in values)
         return f"{self.text} is not what fact {found_fact.id} says: {told}"
@@ -87,8 +94,13 @@ def problems(text: str) -> list[str]:
     """
     wrong = [problem for mark in marks(text) if (problem := mark.problem())]
     prose = text
-    for left_out in (_CODE, _MARK, _NOT_PROSE):
-        prose = re.sub(left_out, " ; ", prose)
+    for left_out, instead in (
+        (_CODE, " ; "),
+        (_MARK, " ; "),
+        (_NOT_PROSE, " ; "),
+        (_EMPHASIS, " "),
+    ):
+        prose = re.sub(left_out, instead, prose)
     for found in re.finditer(_NUMBER, prose):
         unit = _unit_after(prose[found.end() :])
         if unit or (_read_number(found[0]) >= 100 and not re.fullmatch(_YEAR, found[0])):
@@ -112,7 +124,9 @@ def _unit_words() -> re.Pattern[str]:
         if any(isinstance(claim.value, int) for claim in each.claims)
     } - {"prefix length", "bool"}
     words = {re.sub(r"(?<=ss)es$|s$", "", unit) for unit in countable}
-    return re.compile(rf"[\s\u00a0-]+(?:[A-Za-z-]+ )?((?:{'|'.join(sorted(words))})(?:es|s)?)\b")
+    between = rf"(?:(?!{_NO_ADJECTIVE})[a-z-]+ ){{0,2}}"
+    unit = rf"((?:{'|'.join(sorted(words))})(?:es|s)?)"
+    return re.compile(rf"(?i:(?:\s*\|\s*|[\s\u00a0-]+{between}){unit}\b)")
 
 
 def _unit_after(text: str) -> str:
@@ -127,11 +141,11 @@ def _read_number(text: str) -> float:
     return float(found[0].replace(",", ""))
 
 
-def _agrees(text: str, value: Any) -> bool:
-    has_number = bool(re.search(r"\d", text))
+def _agrees(text: str, value: Any, unit: str) -> bool:
+    numbers = [_read_number(found) for found in re.findall(r"\d[\d,.]*", text)]
     if isinstance(value, int) and not isinstance(value, bool):
-        return has_number and _read_number(text) == value
-    if not has_number:
+        return bool(numbers) and all(found == value for found in numbers)
+    if not numbers and unit not in _LITERAL:
         return True  # words cite a fact that is no number
     said = text.strip("` ").lower()
     return said == str(value).lower() or said == _spoken_date(str(value)).lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from course import netapp
 from course.addresses import parse_range
 from course.cluster import NodePool, max_pods_problem, scale_set_problem, surge_nodes
+from course.errors import InputError
 from course.networks import node_subnet
 from course.subnet import (
     reserved_addresses,
@@ -60,8 +61,11 @@ def vmss_surge_allowed(pool_nodes, max_surge):
 
 
 def max_pods_valid(max_pods, pool_nodes):
-    pool = NodePool(pool_nodes, max_pods)
-    return {"valid": max_pods_problem(pool) is None, "pool_pod_capacity": pool.pod_capacity}
+    try:
+        valid = max_pods_problem(NodePool(pool_nodes, max_pods)) is None
+    except InputError:  # not even a pool
+        valid = False
+    return {"valid": valid, "pool_pod_capacity": max_pods * pool_nodes}
 
 
 def vnet_limit_node_subnet(max_pods, vnet_private_ip_limit):

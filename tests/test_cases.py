@@ -18,10 +18,18 @@ CASES = Path(os.environ.get("COURSE_CASES") or ROOT / "tests" / "cases")
 BUILT = {"cidr": cases_cidr.CHECKS, "aks_planning": cases_planning.CHECKS}
 
 
+def cases_of(file):
+    """The topic of a file, from its meta or its name, with each of its cases."""
+    content = yaml.safe_load(file.read_text("utf-8")) or {}
+    topic = content.get("meta", {}).get("topic", file.stem)
+    return [(topic, case) for case in content.get("cases", [])]
+
+
+FILES = sorted(CASES.glob("*.yaml"))
 EVERY_CASE = [
-    pytest.param(file.stem, case, id=f"{file.stem}:{case['id']}")
-    for file in sorted(CASES.glob("*.yaml"))
-    for case in yaml.safe_load(file.read_text("utf-8"))["cases"]
+    pytest.param(topic, case, id=f"{file.stem}:{case['id']}")
+    for file in FILES
+    for topic, case in cases_of(file)
 ]
 
 
@@ -36,4 +44,5 @@ def test_case(topic, case):
 
 
 def test_the_folder_of_cases_holds_cases():
-    assert EVERY_CASE, f"no cases in {CASES}"
+    assert FILES, f"no files in {CASES}"
+    assert [file.name for file in FILES if not cases_of(file)] == []

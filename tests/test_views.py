@@ -169,6 +169,18 @@ def test_a_choice_shows_why_the_others_are_wrong_once_it_is_right():
     assert progress.events()[-1].outcome == "right"
 
 
+def test_several_right_options_are_all_wanted():
+    view = ask("05.takes")
+    boxes = {box.description: box for box in view.entry.children[1:]}
+    assert "Not attempted" in press(view, "commit")
+    boxes["A surge node, while it runs"].value = True
+    assert "There is more to choose." in press(view, "commit")
+    for option in view.asked.solution:
+        boxes[option].value = True
+    assert "Right." in press(view, "commit")
+    assert ask("05.takes").read() == view.read()
+
+
 def test_an_order_with_a_place_given_twice_is_not_attempted():
     view = ask("05.cure")
     fields = view.entry.children[1:]

@@ -82,6 +82,17 @@ def test_a_choice_is_made_by_keyboard_alone(notebook):
     assert book.violations() == []
 
 
+def test_several_options_are_chosen_by_keyboard(notebook):
+    book = notebook("lessons/05-azure-cni.ipynb")
+    book.run_all()
+    asked = book.output("ask-takes")
+    for name in ("A surge node", "A pod that a node may run", "An internal Service"):
+        asked.get_by_role("checkbox", name=name).press("Space")
+    asked.get_by_role("button", name="Commit").press("Enter")
+    expect(asked.get_by_role("status")).to_contain_text("Right.")
+    assert book.violations() == []
+
+
 def test_hints_come_in_steps(notebook):
     book = notebook("lessons/05-azure-cni.ipynb")
     book.run_all()
