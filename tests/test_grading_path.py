@@ -7,6 +7,7 @@ own. Who hands in what, and what it is due, stands in class_of_twenty.py.
 from __future__ import annotations
 
 import csv
+import getpass
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.class_of_twenty import ANSWERS, CLASS, EXERCISE, POINTS
+from tests.class_of_twenty import ANSWERS, CLASS, EXERCISE, POINTS, RIGHT, Student
 from tests.conftest import ROOT
 
 every_student = pytest.mark.parametrize("name", CLASS)
@@ -90,20 +91,26 @@ def grade_the_class(home):
     for folder in (course, room):
         folder.mkdir()
         shutil.copy(ROOT / "nbgrader_config.py", folder)
-    shutil.copytree(ROOT / "solutions", course / "solutions")
+    for folder in ("solutions", "exercises"):  # as in a clone: the release is committed
+        shutil.copytree(ROOT / folder, course / folder)
     result = Graded(course)
 
-    nbgrader(course, "generate_assignment", EXERCISE, "--create")
-    nbgrader(course, "release_assignment", EXERCISE)
+    nbgrader(course, *as_the_readme_says("generate_assignment"))
+    nbgrader(course, *as_the_readme_says("release_assignment"))
     nbgrader(room, "fetch_assignment", EXERCISE)
-    released = room / EXERCISE / f"{EXERCISE}.ipynb"
+    released = room / "my-course" / "exercises" / EXERCISE / f"{EXERCISE}.ipynb"
     result.released = released.read_text("utf-8")
     for name, student in CLASS.items():
         hand_in(name, student, released, home / "desks" / name)
 
-    nbgrader(course, "collect", EXERCISE)
+    answered = nbformat.read(released, as_version=4)
+    answer_all(answered, Student(RIGHT))
+    nbformat.write(answered, released)
+    nbgrader(room, "submit", EXERCISE)  # from the student's copy, by nbgrader's own command
+
+    nbgrader(course, *as_the_readme_says("collect"))
     # a cell may take six seconds: the endless loop is not to take long
-    nbgrader(course, "autograde", EXERCISE, "--create", "--ExecutePreprocessor.timeout=6")
+    nbgrader(course, *as_the_readme_says("autograde"), "--ExecutePreprocessor.timeout=6")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for name, student in CLASS.items():
             submission = gradebook.find_submission_notebook(EXERCISE, EXERCISE, name)
@@ -115,7 +122,7 @@ def grade_the_class(home):
                     grade.manual_score = student.mark
                     grade.needs_manual_grade = False
         gradebook.db.commit()
-        for name in CLASS:
+        for name in [*CLASS, getpass.getuser()]:
             submission = gradebook.find_submission_notebook(EXERCISE, EXERCISE, name)
             result.scores[name] = {
                 grade.name.removesuffix("-tests"): grade.score for grade in submission.grades
@@ -125,6 +132,13 @@ def grade_the_class(home):
     with (course / "grades.csv").open(encoding="utf-8", newline="") as file:
         result.marks = {row["student_id"]: row for row in csv.DictReader(file)}
     return result
+
+
+def as_the_readme_says(command):
+    """The words of one of nbgrader's commands, as the README tells an instructor."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    line = re.search(rf"^\.venv/bin/nbgrader ({command} [^#\n]*)", readme, re.MULTILINE)
+    return line[1].split()
 
 
 def nbgrader(folder, *arguments):
@@ -183,6 +197,12 @@ def test_what_students_fetch_is_the_exercise_of_the_course(graded):
 
 
 @pytest.mark.nbgrader
+def test_a_student_hands_in_what_stands_in_their_copy(graded):
+    due = {task: Student(RIGHT).due(task) for task in POINTS}
+    assert graded.scores[getpass.getuser()] == due
+
+
+@pytest.mark.nbgrader
 @every_student
 def test_every_task_gets_the_points_it_is_due(graded, name):
     assert graded.scores[name] == {task: CLASS[name].due(task) for task in POINTS}
@@ -214,7 +234,8 @@ def test_every_student_gets_feedback_with_their_score(graded, name):
 
 @pytest.mark.nbgrader
 def test_the_class_is_as_large_and_as_mixed_as_it_means_to_be(graded):
-    assert len(CLASS) == len(graded.marks) == 20
+    assert len(CLASS) == 20
+    assert graded.marks.keys() == CLASS.keys() | {getpass.getuser()}
     totals = {name: sum(graded.scores[name].values()) for name in CLASS}
     assert totals["all-right"] == totals["all-right-in-other-ways"] == sum(POINTS.values())
     assert totals["hard-coded"] == CLASS["hard-coded"].mark

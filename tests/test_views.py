@@ -221,14 +221,6 @@ def test_an_answer_that_the_question_no_longer_knows_breaks_nothing():
         assert "You answered this on" in ask("05.upgrade").said.value
 
 
-def test_enter_in_the_field_commits():
-    view = ask("05.taken")
-    view.entry.value = "1550"
-    view.entry._handle_custom_msg({"event": "submit"}, [])
-    assert "Right." in view.said.value
-    assert view.reveal not in view.buttons.children
-
-
 def test_feedback_names_its_sources():
     view = ask("05.myth-default")
     view.entry.value = question("05.myth-default").solution[0]

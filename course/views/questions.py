@@ -48,8 +48,6 @@ class QuestionView(widgets.VBox):
         self.hint = _button("Hint", self._on_hint)
         self.reveal = _button("Show the answer", self._on_reveal)
         self.hinted, self.said = widgets.HTML(), widgets.HTML(self._before())
-        if isinstance(self.entry, widgets.Text):
-            self.entry.on_msg(self._on_key)
         self.buttons = widgets.HBox([self.commit, *([self.hint] if asked.hints else [])])
         prompt = widgets.HTML(note(inline(asked.prompt)))
         super().__init__([prompt, self.entry, self.buttons, self.hinted, self.said])
@@ -72,10 +70,6 @@ class QuestionView(widgets.VBox):
         except (InputError, TypeError, ValueError, TraitError):
             return note(said)  # the question has changed since
         return note(_said(self.asked, judgement))
-
-    def _on_key(self, _: object, content: dict[str, str], __: object) -> None:
-        if content.get("event") == "submit":  # Enter in the field
-            self._on_commit()
 
     def _on_commit(self) -> None:
         try:
@@ -153,6 +147,7 @@ def _several_entry(asked: Choice) -> Entry:
 def _number_entry(asked: Number) -> Entry:
     field = widgets.Text(
         description=f"Your answer ({asked.unit}):",
+        continuous_update=False,  # sent once, when the field is left: never after the click
         style={"description_width": "initial"},
         layout=widgets.Layout(width="24em"),
     )

@@ -53,7 +53,8 @@ def test_a_prediction_is_told_only_after_it_was_committed(notebook):
 
     field = asked.get_by_role("textbox")
     field.press_sequentially("110")
-    field.press("Enter")
+    field.press("Tab")
+    book.page.keyboard.press("Enter")
     expect(asked.get_by_role("status")).to_contain_text("Not yet.")
     expect(asked.get_by_role("status")).to_contain_text("You counted what is in use")
 
@@ -91,6 +92,20 @@ def test_several_options_are_chosen_by_keyboard(notebook):
     asked.get_by_role("button", name="Commit").press("Enter")
     expect(asked.get_by_role("status")).to_contain_text("Right.")
     assert book.violations() == []
+
+
+def test_the_arrow_keys_work_a_control_and_do_not_leave_it(notebook):
+    book = notebook("lessons/05-azure-cni.ipynb")
+    book.run_all()
+    place = book.output("ask-cure").get_by_role("combobox").first
+    place.focus()
+    book.page.keyboard.press("ArrowDown")
+    expect(place).to_be_focused()
+    expect(place).to_have_value("1")
+    options = book.output("ask-upgrade").get_by_role("radio")
+    options.first.focus()
+    book.page.keyboard.press("ArrowDown")
+    expect(options.nth(1)).to_be_focused()
 
 
 def test_hints_come_in_steps(notebook):
