@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,16 @@ class Event:
     question: str = ""
     answer: Any = None
     outcome: str = ""
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether it happened within the last twelve hours."""
+        try:
+            return datetime.now().astimezone() - datetime.fromisoformat(self.at) < timedelta(
+                hours=12
+            )
+        except (ValueError, TypeError):  # no time, or one without an offset
+            return False
 
 
 def folder() -> Path:

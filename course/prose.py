@@ -127,10 +127,11 @@ def _read_number(text: str) -> float:
 
 
 def _agrees(text: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return True  # the words around it say yes or no
-    if isinstance(value, int):
-        return bool(re.search(r"\d", text)) and _read_number(text) == value
+    has_number = bool(re.search(r"\d", text))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return has_number and _read_number(text) == value
+    if not has_number:
+        return True  # words cite a fact that is no number
     said = text.strip("` ").lower()
     return said == str(value).lower() or said == _spoken_date(str(value)).lower()
 

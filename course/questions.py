@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ class Choice:
     def solution(self) -> list[str]:
         """The options to choose."""
         return [option.text for option in self.options if option.right]
+
+    @property
+    def shuffled(self) -> list[Option]:
+        """The options in an order that gives nothing away and is always the same."""
+        return sorted(self.options, key=lambda option: _scrambled(self.id + option.text))
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,21 @@ def question(question_id: str) -> Question:
         raise InputError(question_id, "is no question.", f"In lesson {lesson}: {known}.") from None
 
 
+def texts_of(lesson: str) -> list[str]:
+    """All that a learner may read of a lesson's questions."""
+    return [text for asked in _bank(lesson).values() for text in texts(asked)]
+
+
+def texts(asked: Question) -> list[str]:
+    """All that a learner may read of a question."""
+    found = [asked.prompt, *asked.hints]
+    if isinstance(asked, Choice):
+        return found + [text for option in asked.options for text in (option.text, option.why)]
+    if isinstance(asked, Number):
+        found += asked.mistakes.values()
+    return [*found, asked.right, asked.wrong]
+
+
 def question_ids(lesson: str) -> list[str]:
     """The ids of a lesson's questions, in the order of its file."""
     return list(_bank(lesson))
@@ -153,18 +174,23 @@ def judge(asked: Question, answer: Answer) -> Judgement:
 
 
 def read_number(text: str) -> int | None:
-    """A number as people write it: "1581", "1,581", "1 581"; None for an empty text.
+    """A number as people write it: "1581", "1,581", "1 581", "/24"; None for an empty text.
 
     Raises InputError for anything else.
 
     >>> read_number("1,581")
     1581
     """
-    if not text.strip():
+    bare = text.strip().removeprefix("/")
+    if not bare:
         return None
-    if re.fullmatch(r"-?[0-9]{1,3}([, _\u00a0]?[0-9]{3})*", text.strip()):
-        return int(re.sub(r"[^0-9-]", "", text))
-    raise InputError(text, "is not a whole number.", "Write digits only, like 1581.")
+    if len(bare) < 30 and re.fullmatch(r"-?[0-9]{1,3}([, _\u00a0]?[0-9]{3})*", bare):
+        return int(re.sub(r"[^0-9-]", "", bare))
+    raise InputError(text[:40], "is not a whole number.", "Write digits only, like 1234.")
+
+
+def _scrambled(text: str) -> bytes:
+    return sha256(text.encode("utf-8")).digest()
 
 
 def _judge_number(asked: Number, answer: int) -> Judgement:

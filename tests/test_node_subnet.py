@@ -70,15 +70,34 @@ def test_running_pods_change_nothing():
 
 def test_the_working_shows_every_step_of_the_documented_example():
     text = plan(NodePool(50, 30)).explain()
-    for step in ("50 + 1", "51 x 31", "1,581", "/21: 2,048 - 5", "2,043"):
+    for step in ("50 + 1", "51 x 31", "1,581", "2,048 - 5 = 2,043", "/21"):
         assert step in text
 
 
 def test_a_subnet_can_be_full_enough_to_run_and_too_full_to_upgrade():
     use = SubnetUse(plan(NodePool(8, 30)), 24)
-    assert use.fits_until_upgrade
-    assert not use.fits
+    assert use.verdict == "It runs, but AKS would refuse to upgrade it."
     assert use.free == -28
+    assert use.largest_pool == 7
+
+
+@pytest.mark.parametrize(
+    ("pool", "balancers", "prefix", "largest"),
+    [
+        (NodePool(7, 30), 5, 24, 6),  # Services take the place of a node
+        (NodePool(4, 30, 5), 0, 24, 4),  # surge is never more than the pool
+        (NodePool(10, 10), 0, 16, 999),  # a scale set ends at a thousand
+        (NodePool(1, 250), 300, 24, 0),
+    ],
+)
+def test_the_largest_pool_minds_services_surge_and_scale_set(pool, balancers, prefix, largest):
+    assert SubnetUse(Plan(pool, balancers), prefix).largest_pool == largest
+
+
+def test_a_pool_can_fit_today_and_not_after_scaling_out():
+    use = SubnetUse(plan(NodePool(7, 30, extra_nodes=1)), 24)
+    assert use.verdict == "It fits today. Scaled out, it could no longer be upgraded."
+    assert SubnetUse(plan(NodePool(9, 30)), 24).verdict.startswith("It does not fit")
 
 
 @pytest.mark.parametrize("surge", ["ten", "", "-1", "101%", "1.5%", -1, 1.5, True, None, "10 %"])

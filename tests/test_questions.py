@@ -16,6 +16,7 @@ from course.questions import (
     question,
     question_ids,
     read_number,
+    texts,
 )
 
 ALL = [
@@ -23,16 +24,6 @@ ALL = [
     for file in sorted(BANK.glob("*.toml"))
     for question_id in question_ids(file.stem)
 ]
-
-
-def texts(asked):
-    """All that a learner may read of a question."""
-    found = [asked.prompt, *asked.hints]
-    if isinstance(asked, Choice):
-        return found + [text for option in asked.options for text in (option.text, option.why)]
-    if isinstance(asked, Number):
-        found += asked.mistakes.values()
-    return [*found, asked.right, asked.wrong]
 
 
 @pytest.mark.parametrize("asked", ALL, ids=lambda asked: asked.id)
@@ -92,15 +83,32 @@ def test_an_order_is_judged_by_its_first_wrong_place():
         judge(asked, ["a", "a", "c", "d"])
 
 
-@pytest.mark.parametrize("text", ["1581", "1,581", "1 581", " 1581 "])
+@pytest.mark.parametrize("text", ["1581", "1,581", "1 581", " 1581 ", "/1581"])
 def test_a_number_is_read_as_people_write_it(text):
     assert read_number(text) == 1581
 
 
-@pytest.mark.parametrize("text", ["15,81", "1581 addresses", "1.581", "ten", "1e3", "٣"])
+@pytest.mark.parametrize(
+    "text", ["15,81", "1581 addresses", "1.581", "ten", "1e3", "٣", "9" * 10_000]
+)
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(InputError, match="is not a whole number"):
         read_number(text)
+
+
+def test_the_right_option_has_no_place_of_its_own():
+    choices = [asked for asked in ALL if isinstance(asked, Choice)]
+    places = [[option.right for option in asked.shuffled].index(True) for asked in choices]
+    assert len(set(places)) > 1
+
+
+def test_what_is_said_of_a_bad_number_is_no_answer():
+    with pytest.raises(InputError) as caught:
+        read_number("ten")
+    said = str(caught.value)
+    assert not [
+        asked.id for asked in ALL if isinstance(asked, Number) and f"{asked.answer}" in said
+    ]
 
 
 def test_an_unknown_question_names_those_that_exist():

@@ -9,12 +9,12 @@ import pytest
 from course import progress
 from course.cluster import NodePool
 from course.networks.node_subnet import capacity, plan
-from course.questions import Ordering
+from course.questions import Ordering, question
 from course.views import (
     ask,
     begin,
     course_map,
-    node_card,
+    node_addresses,
     node_subnet_calculator,
     show,
     show_fact,
@@ -27,7 +27,7 @@ from course.views.html import inline
 from course.views.questions import QuestionView
 
 PICTURES = {
-    "node card": node_card,
+    "node card": node_addresses,
     "source seen": source_seen,
     "subnet use": lambda: subnet_use(plan(NodePool(8, 30)), 24),
 }
@@ -60,7 +60,7 @@ def test_where_nothing_can_draw_the_words_stand_alone(monkeypatch):
         raise dot_module.NoRendererError("none")
 
     monkeypatch.setattr("course.views.pictures.svg", nothing)
-    picture = node_card()
+    picture = node_addresses()
     assert "<img" not in picture.html
     assert "31 addresses" in repr(picture)
     assert "python -m course doctor" in picture.html
@@ -71,7 +71,7 @@ def test_a_broken_dot_program_does_not_hide_the_picture(monkeypatch, tmp_path):
     (tmp_path / "dot").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "dot").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert node_card().drawing.startswith("<svg")
+    assert node_addresses().drawing.startswith("<svg")
     dot_module.svg.cache_clear()
 
 
@@ -106,6 +106,7 @@ def test_a_bad_input_is_told_beside_its_field_and_the_last_good_result_stays():
         assert says in calculator.fields[field].error.value
         assert 'role="alert"' in calculator.fields[field].error.value
         assert calculator.result.value == good
+        assert "last values without an error" in calculator.stale.value
         enter(calculator, **{field: before})
         assert calculator.fields[field].error.value == ""
 
@@ -120,7 +121,7 @@ def test_a_subnet_that_runs_but_cannot_be_upgraded_is_told_as_such():
     calculator = node_subnet_calculator()
     enter(calculator, prefix="10.240.0.0/24", nodes=8)
     assert "It runs, but AKS would refuse to upgrade" in calculator.result.value
-    assert "has 7 nodes" in calculator.result.value
+    assert "upgraded here: 7 nodes" in calculator.result.value
     enter(calculator, nodes=9)
     assert "It does not fit" in calculator.result.value
 
@@ -155,9 +156,10 @@ def test_a_text_that_is_no_number_is_not_a_wrong_answer():
 
 def test_a_choice_shows_why_the_others_are_wrong_once_it_is_right():
     view = ask("05.upgrade")
-    view.entry.value = "The upgrade is refused before anything changes"
+    view.entry.value = "The upgrade is refused before any node changes"
     said = press(view, "commit")
-    assert said.count("<li>") == 3
+    others = said.split("The other options")[1].split("Sources")[0]
+    assert others.count("<li>") == 3
     assert progress.events()[-1].outcome == "right"
 
 
@@ -166,7 +168,7 @@ def test_an_order_with_a_place_given_twice_is_not_attempted():
     fields = view.entry.children[1:]
     for field in fields:
         field.value = 1
-    assert "is given twice" in press(view, "commit")
+    assert "is given more than once" in press(view, "commit")
     order = view.asked.solution
     for field in fields:
         field.value = order.index(field.description) + 1
@@ -174,11 +176,47 @@ def test_an_order_with_a_place_given_twice_is_not_attempted():
     assert isinstance(view.asked, Ordering)
 
 
-def test_an_earlier_answer_is_remembered_without_telling_the_solution():
+def test_running_the_cell_again_brings_todays_answer_and_its_feedback_back():
+    for question_id, answer in [
+        ("05.taken", 110),
+        ("05.upgrade", ["It works: whatever runs, fits"]),
+        ("05.cure", question("05.cure").solution),
+    ]:
+        progress.record("05", question_id, answer, "wrong")
+        view = ask(question_id)
+        assert "Not yet." in view.said.value or "Right." in view.said.value
+        assert view.read() == answer
+
+
+def test_an_answer_of_another_day_is_remembered_without_telling_the_solution(monkeypatch):
     progress.record("05", "05.taken", 1550, "right")
+    monkeypatch.setattr(progress.Event, "is_recent", False)
     view = ask("05.taken")
-    assert "You answered this on" in view.said.value
+    assert "Try again from memory" in view.said.value
     assert "1,550" not in view.said.value
+    assert view.read() is None
+
+
+def test_an_answer_that_the_question_no_longer_knows_breaks_nothing():
+    for answer in ("?", ["gone"], None, {"a": 1}, [[]]):
+        progress.record("05", "05.upgrade", answer, "wrong")
+        assert "You answered this on" in ask("05.upgrade").said.value
+
+
+def test_enter_in_the_field_commits():
+    view = ask("05.taken")
+    view.entry.value = "1550"
+    view.entry._handle_custom_msg({"event": "submit"}, [])
+    assert "Right." in view.said.value
+    assert view.reveal not in view.buttons.children
+
+
+def test_feedback_names_its_sources():
+    view = ask("05.myth-default")
+    view.entry.value = question("05.myth-default").solution[0]
+    said = press(view, "commit")
+    assert "learn.microsoft.com" in said
+    assert "As of 20" in said
 
 
 def test_an_answer_that_cannot_be_kept_is_told_and_judged_all_the_same():

@@ -81,7 +81,7 @@ def namespaces_verdict(ran: Ran) -> Check:
     """
     name = "Live lab: namespaces"
     if ran.returncode == 0:
-        return Check(name, "works", "network namespaces can be made.")
+        return Check(name, "works", f"network namespaces can be made. {NOT_NEEDED}")
     for said, cause, fix in REFUSALS:
         if said in ran.output:
             return Check(name, "limited", f"{cause} {NOT_NEEDED}", fix)

@@ -1,6 +1,6 @@
 """Azure CNI, node subnet: every pod takes an address from the subnet of its node.
 
-When AKS makes a node, it puts on the node's network card one address for the node and one for
+When AKS makes a node, it puts on the node's network interface an address for the node and one for
 each pod that the node may ever run (max-pods). They are taken from the subnet at once, before any
 pod exists. So the number of addresses follows from max-pods, never from the pods that run.
 
@@ -12,9 +12,9 @@ Source: facts nodesubnet.preallocation and nodesubnet.ip_formula.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from course.cluster import MaxSurge, NodePool, largest_pool
+from course.cluster import MaxSurge, NodePool, largest_pool, surge_nodes
 from course.errors import whole_number
 from course.facts import number
 from course.subnet import smallest_prefix_for, total_addresses, usable_addresses
@@ -25,14 +25,15 @@ from course.working import Line, as_text
 class Plan:
     """The addresses that a node pool takes from its subnet, at the peak: while it is upgraded.
 
-    Counts are addresses, except `pool`. `internal_load_balancers` take one each.
+    Counts are addresses, except `pool`. `internal_load_balancers` counts frontends: each internal
+    Service of type LoadBalancer takes one address.
     """
 
     pool: NodePool
     internal_load_balancers: int = 0
 
     def __post_init__(self) -> None:
-        whole_number(self.internal_load_balancers, "internal load balancers")
+        whole_number(self.internal_load_balancers, "internal LoadBalancer Services")
 
     @property
     def per_node(self) -> int:
@@ -59,6 +60,7 @@ class Plan:
         """The calculation, line by line."""
         pool, prefix = self.pool, self.min_prefix
         total, reserved = total_addresses(prefix), number("azure.reserved_per_subnet")
+        left = f"{total:,} - {reserved} = {usable_addresses(prefix):,} are left"
         lines = [
             Line("surge nodes", _surge_text(pool), pool.surge_nodes, "surge.rounding"),
             Line(
@@ -74,8 +76,7 @@ class Plan:
                 "nodesubnet.ip_formula",
             ),
             Line(
-                "smallest subnet", f"/{prefix}: {total:,} - {reserved} that Azure keeps",
-                usable_addresses(prefix), "azure.reserved_per_subnet",
+                "smallest subnet", left, f"/{prefix}", "azure.reserved_per_subnet",
             ),
         ]  # fmt: skip
         return tuple(lines)
@@ -85,11 +86,11 @@ class Plan:
 
         >>> print(plan(NodePool(nodes=50, max_pods=30)).explain())
         Addresses of 50 nodes with max-pods 30
-          surge nodes         =  max-surge 1                      =      1
-          nodes at the peak   =  50 + 1                           =     51
-          addresses per node  =  30 for pods + 1 for the node     =     31
-          addresses needed    =  51 x 31                          =  1,581
-          smallest subnet     =  /21: 2,048 - 5 that Azure keeps  =  2,043
+          surge nodes         =  max-surge 1                   =      1
+          nodes at the peak   =  50 + 1                        =     51
+          addresses per node  =  30 for pods + 1 for the node  =     31
+          addresses needed    =  51 x 31                       =  1,581
+          smallest subnet     =  2,048 - 5 = 2,043 are left    =    /21
         """
         title = f"Addresses of {self.pool.nodes:,} nodes with max-pods {self.pool.max_pods}"
         return as_text(title, self.working)
@@ -97,7 +98,7 @@ class Plan:
     def _needed_text(self) -> str:
         product = f"{self.pool.peak_nodes:,} x {self.per_node}"
         balancers = self.internal_load_balancers
-        return f"{product} + {balancers} internal load balancers" if balancers else product
+        return f"{product} + {balancers} for internal Services" if balancers else product
 
 
 def plan(pool: NodePool, internal_load_balancers: int = 0) -> Plan:
@@ -134,9 +135,28 @@ class SubnetUse:
         return self.free >= 0
 
     @property
-    def fits_until_upgrade(self) -> bool:
-        """Whether it fits as long as nobody upgrades or scales out."""
-        return usable_addresses(self.prefix) >= self.plan.steady
+    def verdict(self) -> str:
+        """What can be done with the pool in this subnet, in one sentence.
+
+        >>> SubnetUse(Plan(NodePool(8, max_pods=30)), 24).verdict
+        'It runs, but AKS would refuse to upgrade it.'
+        """
+        usable, pool = usable_addresses(self.prefix), self.plan.pool
+        today = Plan(replace(pool, extra_nodes=0), self.plan.internal_load_balancers)
+        if self.fits:
+            return "It fits."
+        if usable < today.steady:
+            return "It does not fit: AKS would refuse to make the pool."
+        if usable < today.required_addresses:
+            return "It runs, but AKS would refuse to upgrade it."
+        return "It fits today. Scaled out, it could no longer be upgraded."
+
+    @property
+    def largest_pool(self) -> int:
+        """The most nodes that could be upgraded here, with all other settings as they are."""
+        room = usable_addresses(self.prefix) - self.plan.internal_load_balancers
+        peak = min(max(0, room) // self.plan.per_node, number("azure.vmss_max_instances"))
+        return largest_pool(peak, self.plan.pool.max_surge)
 
     @property
     def parts(self) -> dict[str, int]:
@@ -144,10 +164,10 @@ class SubnetUse:
         pool = self.plan.pool
         parts = {
             "kept by Azure": number("azure.reserved_per_subnet"),
-            "nodes": pool.planned_nodes,
-            "pods": pool.planned_nodes * pool.max_pods,
-            "internal load balancers": self.plan.internal_load_balancers,
-            "surge": pool.surge_nodes * self.plan.per_node,
+            "for nodes": pool.planned_nodes,
+            "for pods": pool.planned_nodes * pool.max_pods,
+            "for internal Services": self.plan.internal_load_balancers,
+            "for surge nodes": pool.surge_nodes * self.plan.per_node,
             "free": self.free,
         }
         return {name: addresses for name, addresses in parts.items() if addresses > 0}
@@ -207,8 +227,7 @@ class Capacity:
                 self.slots, "nodesubnet.preallocation",
             ),
             Line(
-                "largest pool", f"{self.slots:,}, less max-surge {self.max_surge}",
-                self.max_nodes, "surge.rounding",
+                "largest pool", self._peak_text(self.max_nodes), self.max_nodes, "surge.rounding",
             ),
         )  # fmt: skip
 
@@ -217,12 +236,16 @@ class Capacity:
 
         >>> print(capacity(24, max_pods=30).explain())
         Nodes with max-pods 30 that fit in a /24
-          usable addresses      =  256 - 5                       =  251
-          nodes with addresses  =  251 / (30 + 1), rounded down  =    8
-          largest pool          =  8, less max-surge 1           =    7
+          usable addresses      =  256 - 5                             =  251
+          nodes with addresses  =  251 / (30 + 1), rounded down        =    8
+          largest pool          =  at its peak 8; one more would be 9  =    7
         """
         title = f"Nodes with max-pods {self.max_pods} that fit in a /{self.prefix}"
         return as_text(title, self.working)
+
+    def _peak_text(self, nodes: int) -> str:
+        peak, more = (count + surge_nodes(count, self.max_surge) for count in (nodes, nodes + 1))
+        return f"at its peak {peak:,}; one more would be {more:,}"
 
 
 def capacity(prefix: int, max_pods: int, max_surge: MaxSurge = 1) -> Capacity:

@@ -7,7 +7,7 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 
 from course.views.calculators import node_subnet_calculator
 from course.views.lessons import begin, course_map, doctor, sources
-from course.views.pictures import Picture, node_card, source_seen, subnet_use
+from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.questions import ask
 from course.views.tables import show, show_fact
 
@@ -17,7 +17,7 @@ __all__ = [
     "begin",
     "course_map",
     "doctor",
-    "node_card",
+    "node_addresses",
     "node_subnet_calculator",
     "show",
     "show_fact",

@@ -10,10 +10,10 @@ WIDTH, BAR, LINE = 640, 30, 20
 # what is drawn over the fill
 LOOKS = {
     "kept by Azure": ("#7f7f7f", "M0 4 L8 4"),
-    "nodes": ("#1f4e79", ""),
-    "pods": ("#9dc3e6", ""),
-    "internal load balancers": ("#a9d18e", "M4 0 L4 8"),
-    "surge": ("#ffd966", "M0 8 L8 0"),
+    "for nodes": ("#1f4e79", ""),
+    "for pods": ("#9dc3e6", ""),
+    "for internal Services": ("#a9d18e", "M4 0 L4 8"),
+    "for surge nodes": ("#ffd966", "M0 8 L8 0"),
     "free": ("#ffffff", ""),
 }
 
@@ -24,7 +24,7 @@ def bar_svg(parts: Mapping[str, int], total: int) -> str:
     A thick line stands where the subnet ends, after `total` addresses.
     """
     scale = WIDTH / max(sum(parts.values()), total, 1)
-    height = BAR + 14 + LINE * len(parts)
+    height = BAR + 14 + LINE * (len(parts) + 1)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH + 4}" height="{height}" '
         f'viewBox="-2 -6 {WIDTH + 4} {height}" font-size="13" '
@@ -54,7 +54,9 @@ def _legend(parts: Mapping[str, int]) -> str:
         y = BAR + 12 + row * LINE
         rows += _box(name, 0, y, 22, 13)
         rows += f'<text x="30" y="{y + 11}">{addresses:,} {escape(name)}</text>'
-    return rows
+    y = BAR + 12 + len(parts) * LINE
+    rows += f'<line x1="11" x2="11" y1="{y - 1}" y2="{y + 14}" stroke="#000" stroke-width="4"/>'
+    return rows + f'<text x="30" y="{y + 11}">end of the subnet</text>'
 
 
 def _box(name: str, x: float, y: float, width: float, height: float) -> str:

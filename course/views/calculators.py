@@ -17,7 +17,7 @@ from course.addresses import parse_range
 from course.cluster import MaxSurge, NodePool, max_pods_problem, scale_set_problem, surge_nodes
 from course.errors import InputError, whole_number
 from course.facts import number
-from course.networks.node_subnet import SubnetUse, capacity, plan
+from course.networks.node_subnet import SubnetUse, plan
 from course.subnet import usable_addresses
 from course.views.html import note
 from course.views.pictures import subnet_bar
@@ -74,14 +74,15 @@ class Calculator(widgets.VBox):
     def __init__(self, fields: Sequence[Field], compute: Callable[..., str]) -> None:
         self.fields = {field.name: FieldView(field) for field in fields}
         self.compute = compute
-        self.result = widgets.HTML()
-        super().__init__([*self.fields.values(), self.result])
+        self.stale, self.result = widgets.HTML(), widgets.HTML()
+        super().__init__([*self.fields.values(), self.stale, self.result])
         for view in self.fields.values():
             view.control.observe(lambda _: self.update(), names="value")
         self.update()
 
     def update(self) -> None:
         """Read the fields; show the result, or each error beside its field."""
+        self.stale.value = note("For the last values without an error:")
         values = {}
         for name, view in self.fields.items():
             try:
@@ -93,6 +94,7 @@ class Calculator(widgets.VBox):
             return
         try:
             self.result.value = self.compute(**values)
+            self.stale.value = ""
         except FieldError as error:
             self.fields[error.field].complain(str(error.why))
 
@@ -116,7 +118,7 @@ def node_subnet_calculator(subnet: str = "10.240.0.0/21", nodes: int = 50) -> Ca
         Field("max_pods", "max-pods (per node)", 30, _read_max_pods),
         Field("max_surge", "max-surge (1 or 10%)", "1", _read_surge),
         Field("extra_nodes", "Nodes to scale out by", 0, _count("nodes")),
-        Field("balancers", "Internal load balancers", 0, _count("load balancers")),
+        Field("balancers", "Internal Services", 0, _count("internal Services")),
     )
     return Calculator(fields, _node_subnet_result)
 
@@ -132,20 +134,11 @@ def _node_subnet_result(
     try:
         planned = plan(pool, balancers)
         use = SubnetUse(planned, prefix)
-        shown = subnet_bar(use).html + working_table(planned)
+        shown = subnet_bar(use).html + working_table(planned, with_facts=False)
     except InputError as error:
         raise FieldError("nodes", error) from error
-    return note(f"<strong>{_verdict(use)}</strong> {escape(use.summary)}", "status") + shown
-
-
-def _verdict(use: SubnetUse) -> str:
-    room = capacity(use.prefix, use.plan.pool.max_pods, use.plan.pool.max_surge).max_nodes
-    most = f"The largest pool that this subnet can still upgrade has {room:,} nodes."
-    if use.fits:
-        return f"It fits. {most}"
-    if use.fits_until_upgrade:
-        return f"It runs, but AKS would refuse to upgrade or to scale out. {most}"
-    return f"It does not fit: AKS would refuse to make the pool. {most}"
+    most = f"The largest pool of this kind that could be upgraded here: {use.largest_pool:,} nodes."
+    return note(f"<strong>{use.verdict}</strong> {escape(use.summary)} {most}", "status") + shown
 
 
 def _read_subnet(text: str) -> int:

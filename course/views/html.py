@@ -35,6 +35,7 @@ def inline(text: str) -> str:
     html = replace_marks(escape(text, quote=False), _mark)
     html = re.sub(r"`([^`]+)`", r"<code>\1</code>", html)
     html = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", html)
+    html = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html)
     return re.sub(r"\[([^\]]+)\]\((https://[^)\s]+)\)", r'<a href="\2">\1</a>', html)
 
 
@@ -45,7 +46,7 @@ def plain(text: str) -> str:
     'Five of 256'
     """
     text = replace_marks(text, lambda mark: mark.text)
-    return re.sub(r"\*\*|`|\]\(https://[^)]*\)|\[", "", text)
+    return re.sub(r"\*+|`|\]\(https://[^)]*\)|\[", "", text)
 
 
 def note(html: str, role: str = "") -> str:
@@ -60,7 +61,10 @@ def note(html: str, role: str = "") -> str:
 
 def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
     """A table of HTML cells; the first cell of a row names it."""
-    cell = "padding: 3px 10px; text-align: left; vertical-align: top; white-space: normal"
+    cell = (
+        "padding: 3px 10px; text-align: left; vertical-align: top; white-space: normal; "
+        "overflow-wrap: break-word"
+    )
     heads = "".join(f'<th scope="col" style="{cell}">{each}</th>' for each in head)
     body = "".join(
         f'<tr><th scope="row" style="{cell}; font-weight: normal">{row[0]}</th>'
@@ -81,7 +85,9 @@ def source_link(source: str) -> str:
     """A source, a link with perhaps a detail after it, as HTML."""
     url, _, detail = source.partition(" ")
     shown = escape(url.removeprefix("https://"))
-    return f'<a href="{escape(url)}">{shown}</a>' + (f" ({escape(detail)})" if detail else "")
+    style = "overflow-wrap: anywhere; text-decoration: underline"
+    link = f'<a href="{escape(url)}" style="{style}">{shown}</a>'
+    return link + (f" ({escape(detail)})" if detail else "")
 
 
 def _mark(mark: Mark) -> str:

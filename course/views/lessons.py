@@ -12,7 +12,7 @@ from course.facts import Fact
 from course.personal_copy import ROOT
 from course.progress import last_lesson, record, standing
 from course.prose import facts_in
-from course.questions import question_ids
+from course.questions import question_ids, texts_of
 from course.views.html import Html, note, table
 from course.views.tables import facts_table
 
@@ -60,10 +60,14 @@ def doctor() -> Html:
     """What works on this machine, and how to mend what does not."""
     checks = course_doctor.examine()
     rows = [
-        [escape(each.name), escape(each.state), escape(each.says), escape(each.fix)]
+        [
+            escape(each.name),
+            escape(each.state),
+            escape(each.says) + (f"<br>What to do: {escape(each.fix)}" if each.fix else ""),
+        ]
         for each in checks
     ]
-    head = ["part", "state", "what was found", "what to do"]
+    head = ["part", "state", "what was found"]
     return Html(table("This machine", head, rows), course_doctor.report(checks))
 
 
@@ -74,7 +78,7 @@ def sources(number: str) -> Html:
 
 
 def lesson_facts(number: str) -> list[Fact]:
-    """The facts that a lesson's notebook marks, in order.
+    """The facts that a lesson's notebook and questions mark, in order.
 
     Raises InputError where the notebook cannot be read.
     """
@@ -83,4 +87,5 @@ def lesson_facts(number: str) -> list[Fact]:
         cells = json.loads(file.read_text("utf-8"))["cells"]
     except (OSError, ValueError, KeyError):
         raise InputError(str(file), "cannot be read.", "Is the course complete here?") from None
-    return facts_in("\n".join("".join(cell["source"]) for cell in cells))
+    prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    return facts_in("\n".join([*prose, *texts_of(number)]))

@@ -43,15 +43,15 @@ class Picture(Html):
         return (
             f'<figure style="margin: 6px 0; color: {TEXT_COLOUR}">'
             f'<img alt="{escape(self.alt)}" src="data:image/svg+xml;base64,{data}" '
-            f'style="max-width: 100%; background: white; padding: 4px">'
+            f'style="max-width: 100%; box-sizing: border-box; background: white; padding: 4px">'
             f"<figcaption>{escape(self.caption)}<details><summary>The picture in words</summary>"
             f"<ul>{items}</ul></details></figcaption></figure>"
         )
 
 
-def node_card(max_pods: int = 30, running: int = 3) -> Picture:
-    """One node, its network card and the addresses that stand on it before any pod exists."""
-    graph = _graph("node card", rankdir="LR")
+def node_addresses(max_pods: int = 30, running: int = 3) -> Picture:
+    """One node, its network interface and the addresses that stand on it before any pod exists."""
+    graph = _graph("node", rankdir="LR")
     graph.node("subnet", "node subnet\n10.240.0.0/24", shape="cylinder")
     with graph.subgraph(name="cluster_node") as node:
         node.attr(label="node-1", style="rounded", fontname=FONT)
@@ -66,10 +66,10 @@ def node_card(max_pods: int = 30, running: int = 3) -> Picture:
         f"A node takes {max_pods + 1} addresses from the node subnet: one of its own, {running} "
         f"for running pods, {max_pods - running} that wait.",
         [
-            "The node subnet, 10.240.0.0/24, gives all of them to the network card of node-1.",
+            "The node subnet, 10.240.0.0/24, gives all of them to the network interface of node-1.",
             "1 address is the node's own: 10.240.0.4.",
             f"{running} addresses are in use by running pods.",
-            f"{max_pods - running} addresses stand on the card and wait for pods (dashed).",
+            f"{max_pods - running} addresses stand on the interface and wait for pods (dashed).",
             "Nobody else can have any of them.",
         ],
     )
@@ -77,16 +77,16 @@ def node_card(max_pods: int = 30, running: int = 3) -> Picture:
 
 def source_seen() -> Picture:
     """One pod and three servers: which source address each of them sees."""
-    graph = _graph("source seen", rankdir="LR")
+    graph = _graph("source seen", rankdir="TB", nodesep="0.8")
     graph.node("pod", "pod\n10.240.0.10")
     graph.node("node", "its node\n10.240.0.4", shape="box", style="rounded")
     graph.node("inside", "database\nin the same virtual network", shape="cylinder")
     graph.node("peered", "database\nin a peered virtual network", shape="cylinder")
     graph.node("internet", "server\non the internet", shape="cylinder")
-    graph.edge("pod", "inside", label="from 10.240.0.10, the pod")
-    graph.edge("pod", "node", label="leaves the virtual network", style="dashed")
-    graph.edge("node", "peered", label="from 10.240.0.4, the node")
-    graph.edge("node", "internet", label="node's, then a public address")
+    graph.edge("pod", "inside", label="  seen as the pod,\n  10.240.0.10")
+    graph.edge("pod", "node", label="leaves the  \nvirtual network  ", style="dashed")
+    graph.edge("node", "peered", label="seen as the node,  \n10.240.0.4  ")
+    graph.edge("node", "internet", label="  seen as a\n  public address")
     return Picture.of_graph(
         graph,
         "A pod reaches a database in its own virtual network with its own address; a database in a "

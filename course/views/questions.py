@@ -6,9 +6,11 @@ from collections.abc import Callable
 from html import escape
 
 import ipywidgets as widgets
+from traitlets import TraitError
 
 from course import progress
 from course.errors import InputError
+from course.prose import facts_in
 from course.questions import (
     Answer,
     Choice,
@@ -20,8 +22,9 @@ from course.questions import (
     judge,
     question,
     read_number,
+    texts,
 )
-from course.views.html import inline, note, plain
+from course.views.html import inline, note, plain, source_link
 
 WIDE = widgets.Layout(width="auto", max_width="46em")
 
@@ -39,22 +42,40 @@ class QuestionView(widgets.VBox):
 
     def __init__(self, asked: Question) -> None:
         self.asked = asked
-        self.entry, self.read = _entry(asked)
+        self.entry, self.read, self.fill = _entry(asked)
         self.hints_given = 0
         self.commit = _button("Commit", self._on_commit)
         self.hint = _button("Hint", self._on_hint)
         self.reveal = _button("Show the answer", self._on_reveal)
         self.hinted, self.said = widgets.HTML(), widgets.HTML(self._before())
+        if isinstance(self.entry, widgets.Text):
+            self.entry.on_msg(self._on_key)
         self.buttons = widgets.HBox([self.commit, *([self.hint] if asked.hints else [])])
         prompt = widgets.HTML(note(inline(asked.prompt)))
         super().__init__([prompt, self.entry, self.buttons, self.hinted, self.said])
 
     def _before(self) -> str:
-        earlier = progress.answers().get(self.asked.id)
+        """What is said of an earlier answer: all of it today, so that running the cell again loses
+        nothing; later only how it went, so that the learner can try from memory."""
+        earlier = [
+            event for event in progress.answers().get(self.asked.id, []) if event.outcome != "shown"
+        ]
         if not earlier:
             return ""
         last = earlier[-1]
-        return note(f"You answered this on {escape(last.at[:10])}: {escape(last.outcome)}.")
+        said = f"You answered this on {escape(last.at[:10])}: {escape(last.outcome)}."
+        if not last.is_recent:
+            return note(f"{said} Try again from memory.")
+        try:
+            judgement = judge(self.asked, last.answer)
+            self.fill(last.answer)
+        except (InputError, TypeError, ValueError, TraitError):
+            return note(said)  # the question has changed since
+        return note(_said(self.asked, judgement))
+
+    def _on_key(self, _: object, content: dict[str, str], __: object) -> None:
+        if content.get("event") == "submit":  # Enter in the field
+            self._on_commit()
 
     def _on_commit(self) -> None:
         try:
@@ -67,8 +88,9 @@ class QuestionView(widgets.VBox):
         if judgement.outcome is not Outcome.NOT_ATTEMPTED:
             trouble = self._record(answer, judgement.outcome.value)
         self.said.value = note(_said(self.asked, judgement) + escape(trouble), "status")
-        if judgement.outcome is Outcome.WRONG and self.reveal not in self.buttons.children:
-            self.buttons.children = (*self.buttons.children, self.reveal)
+        others = [button for button in self.buttons.children if button is not self.reveal]
+        wrong = judgement.outcome is Outcome.WRONG
+        self.buttons.children = (*others, self.reveal) if wrong else tuple(others)
 
     def _on_hint(self) -> None:
         hints = self.asked.hints
@@ -87,8 +109,11 @@ class QuestionView(widgets.VBox):
         return progress.record(self.asked.id.partition(".")[0], self.asked.id, answer, outcome)
 
 
-def _entry(asked: Question) -> tuple[widgets.Widget, Callable[[], Answer]]:
-    """The controls for an answer, and how to read them."""
+Entry = tuple[widgets.Widget, Callable[[], Answer], Callable[[Answer], None]]
+
+
+def _entry(asked: Question) -> Entry:
+    """The controls for an answer, how to read them, and how to fill them in."""
     if isinstance(asked, Number):
         return _number_entry(asked)
     if isinstance(asked, Ordering):
@@ -96,38 +121,49 @@ def _entry(asked: Question) -> tuple[widgets.Widget, Callable[[], Answer]]:
     return _several_entry(asked) if asked.several else _one_entry(asked)
 
 
-def _one_entry(asked: Choice) -> tuple[widgets.Widget, Callable[[], Answer]]:
-    options = [(plain(option.text), option.text) for option in asked.options]
+def _one_entry(asked: Choice) -> Entry:
+    options = [(plain(option.text), option.text) for option in asked.shuffled]
     radio = widgets.RadioButtons(
         options=options, value=None, description="Your answer:", layout=WIDE
     )
-    return radio, lambda: [radio.value] if radio.value else None
+
+    def fill(answer: Answer) -> None:
+        (radio.value,) = answer  # type: ignore[misc]
+
+    return radio, lambda: [radio.value] if radio.value else None, fill
 
 
-def _several_entry(asked: Choice) -> tuple[widgets.Widget, Callable[[], Answer]]:
-    boxes = [
-        widgets.Checkbox(description=plain(option.text), indent=False, layout=WIDE)
-        for option in asked.options
-    ]
+def _several_entry(asked: Choice) -> Entry:
+    boxes = {
+        option.text: widgets.Checkbox(description=plain(option.text), indent=False, layout=WIDE)
+        for option in asked.shuffled
+    }
 
     def read() -> Answer:
-        chosen = zip(asked.options, boxes, strict=True)
-        return [option.text for option, box in chosen if box.value]
+        return [text for text, box in boxes.items() if box.value]
+
+    def fill(answer: Answer) -> None:
+        for text, box in boxes.items():
+            box.value = text in answer  # type: ignore[operator]
 
     told = widgets.HTML(note("Choose all that are right."))
-    return widgets.VBox([told, *boxes]), read
+    return widgets.VBox([told, *boxes.values()]), read, fill
 
 
-def _number_entry(asked: Number) -> tuple[widgets.Widget, Callable[[], Answer]]:
+def _number_entry(asked: Number) -> Entry:
     field = widgets.Text(
         description=f"Your answer ({asked.unit}):",
         style={"description_width": "initial"},
         layout=widgets.Layout(width="24em"),
     )
-    return field, lambda: read_number(field.value)
+
+    def fill(answer: Answer) -> None:
+        field.value = str(answer)
+
+    return field, lambda: read_number(field.value), fill
 
 
-def _ordering_entry(asked: Ordering) -> tuple[widgets.Widget, Callable[[], Answer]]:
+def _ordering_entry(asked: Ordering) -> Entry:
     places = [("choose", 0), *((str(place), place) for place in range(1, len(asked.items) + 1))]
     fields = {
         item: widgets.Dropdown(
@@ -145,13 +181,17 @@ def _ordering_entry(asked: Ordering) -> tuple[widgets.Widget, Callable[[], Answe
             return None
         twice = {place for place in chosen.values() if list(chosen.values()).count(place) > 1}
         if 0 in chosen.values() or twice:
-            said = "is missing for an item" if 0 in chosen.values() else "is given twice"
+            said = "is missing for an item" if 0 in chosen.values() else "is given more than once"
             named = "a place" if 0 in chosen.values() else min(twice)
             raise InputError(named, f"{said}.", "Give each item a place of its own.")
         return sorted(chosen, key=lambda item: chosen[item])
 
+    def fill(answer: Answer) -> None:
+        for place, item in enumerate(answer, 1):  # type: ignore[arg-type]
+            fields[item].value = place
+
     told = widgets.HTML(note("Give each line its place: 1 is first."))
-    return widgets.VBox([told, *fields.values()]), read
+    return widgets.VBox([told, *fields.values()]), read, fill
 
 
 def _said(asked: Question, judgement: Judgement) -> str:
@@ -161,16 +201,33 @@ def _said(asked: Question, judgement: Judgement) -> str:
         Outcome.WRONG: "Not yet.",
     }[judgement.outcome]
     html = " ".join([f"<strong>{opening}</strong>", *map(inline, judgement.feedback)])
+    shown = list(judgement.feedback)
     if judgement.outcome is Outcome.RIGHT and isinstance(asked, Choice):
         html += _other_options(asked)
-    return html
+        shown = texts(asked)
+    return html + _sources(shown)
+
+
+def _sources(shown: list[str]) -> str:
+    """The facts that the texts rest on, each with its date and where to read it."""
+    facts = facts_in("\n".join(shown))
+    items = "".join(
+        f"<li>{escape(each.statement)} "
+        + "; ".join(
+            f"As of {escape(claim.as_of)}: {', '.join(map(source_link, claim.sources))}"
+            for claim in each.claims
+        )
+        + "</li>"
+        for each in facts
+    )
+    return f"<details><summary>Sources</summary><ul>{items}</ul></details>" if facts else ""
 
 
 def _answer_in_full(asked: Question) -> str:
     if isinstance(asked, Choice):
         right = [option for option in asked.options if option.right]
         told = " ".join(f"“{inline(option.text)}” {inline(option.why)}" for option in right)
-        return f"<strong>The answer.</strong> {told}{_other_options(asked)}"
+        return f"<strong>The answer.</strong> {told}{_other_options(asked)}{_sources(texts(asked))}"
     answer = f"{asked.answer:,}" if isinstance(asked, Number) else "; ".join(asked.items)
     return f"<strong>The answer: {inline(answer)}.</strong> {inline(asked.right)}"
 

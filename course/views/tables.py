@@ -26,14 +26,15 @@ def show(result: Explained) -> Html:
     return Html(working_table(result), result.explain())
 
 
-def working_table(result: Explained) -> str:
-    """The same as HTML."""
+def working_table(result: Explained, with_facts: bool = True) -> str:
+    """The same as HTML, with or without the facts."""
+    head = ["what", "how", "result", "rests on"]
     rows = [
         [escape(line.what), escape(line.how), f"<strong>{line.result_text}</strong>", _why(line)]
         for line in result.working
     ]
     title = escape(result.explain().splitlines()[0])
-    return table(title, ["what", "how", "result", "rests on"], rows)
+    return table(title, head, rows) if with_facts else table(title, head[:3], [r[:3] for r in rows])
 
 
 def show_fact(fact_id: str) -> Html:
