@@ -19,7 +19,7 @@ COMMANDS = {"doctor", "commands", "exercises", "__main__"}
 LAYERS = [
     {"errors", "machine"},
     {"facts", "addresses", "curriculum", "working"},
-    {"prose", "subnet", "questions", "netapp"},
+    {"prose", "subnet", "questions", "netapp", "outbound", "ranges"},
     {"progress", "cluster", "personal_copy"},
     {"networks", "lab"},
     {"doctor", "exercises"},

@@ -1,0 +1,142 @@
+"""Azure CNI, pod subnet: pods take addresses of a subnet of their own.
+
+With dynamic allocation a node draws addresses in batches of 16, and asks for the next batch as
+soon as fewer than half a batch are free. With static blocks a node gets whole blocks of 16 when it
+is made, and keeps one address of them for itself.
+
+Sources: facts dynamic.target_formula, dynamic.batch_size, dynamic.primary_ip_per_node,
+static.blocks_formula.
+
+>>> pool_target(9), blocks_per_node(30)
+(32, 2)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from course.errors import whole_number
+from course.facts import number
+from course.subnet import smallest_prefix_for, usable_addresses
+
+HALF = Fraction(1, 2)
+
+
+def pool_target(pods: int, max_addresses: int = 250, batch: int = 16, free: Fraction = HALF) -> int:
+    """How many addresses a node with so many pods holds: whole batches, half a batch free.
+
+    Pods on the host's network are not counted. `max_addresses` caps it, `free` is the part of a
+    batch that is to be free. Source: fact dynamic.target_formula.
+
+    >>> pool_target(0), pool_target(25), pool_target(500)
+    (16, 48, 250)
+    """
+    whole_number(pods, "pods")
+    return min(max_addresses, batch * ceil(free + Fraction(pods, batch)))
+
+
+@dataclass(frozen=True)
+class DynamicUse:
+    """What nodes hold of a pod subnet, each with so many pods.
+
+    `primary` is the address that a node takes besides its batches: fact
+    dynamic.primary_ip_per_node.
+    """
+
+    nodes: int
+    pods_per_node: int
+    primary: int = 1
+
+    @property
+    def addresses(self) -> int:
+        """Addresses that are held."""
+        return self.nodes * (pool_target(self.pods_per_node) + self.primary)
+
+    @property
+    def min_prefix(self) -> int:
+        """The length of the smallest pod subnet in which they fit."""
+        return smallest_prefix_for(self.addresses)
+
+
+def max_nodes_at_start(prefix: int, primary: int = 1) -> int:
+    """How many nodes without pods a pod subnet can start.
+
+    >>> max_nodes_at_start(24), max_nodes_at_start(22)
+    (14, 59)
+    """
+    return usable_addresses(prefix) // (number("dynamic.batch_size") + primary)
+
+
+@dataclass(frozen=True)
+class FullPodSubnet:
+    """A pod subnet drawn to its last batch, by nodes that run as many pods as they may.
+
+    `host_network_pods` of a node count against max-pods and take no address.
+    """
+
+    prefix: int
+    max_pods: int
+    host_network_pods: int = 0
+    batch: int = 16
+    primary: int = 0
+
+    @property
+    def batches_per_node(self) -> int:
+        """Batches of a full node."""
+        return ceil(Fraction(self.max_pods, self.batch))
+
+    @property
+    def batches(self) -> int:
+        """Whole batches that can be drawn, after each node's primary address."""
+        usable = usable_addresses(self.prefix)
+        return max(
+            count
+            for count in range(usable // self.batch + 1)
+            if count * self.batch + self._nodes(count) * self.primary <= usable
+        )
+
+    @property
+    def left_over(self) -> int:
+        """Addresses that no node can draw."""
+        taken = self.batches * self.batch + self._nodes(self.batches) * self.primary
+        return usable_addresses(self.prefix) - taken
+
+    @property
+    def full_nodes(self) -> int:
+        """Nodes that hold all the batches they want."""
+        return self.batches // self.batches_per_node
+
+    @property
+    def partial_nodes(self) -> int:
+        """Nodes that hold fewer: one at most."""
+        return self._nodes(self.batches) - self.full_nodes
+
+    @property
+    def pods(self) -> int:
+        """Pods with an address of their own that can run."""
+        rest = self.batches % self.batches_per_node
+        return self.full_nodes * (self.max_pods - self.host_network_pods) + rest * self.batch
+
+    def _nodes(self, batches: int) -> int:
+        return ceil(Fraction(batches, self.batches_per_node))
+
+
+def blocks_per_node(max_pods: int) -> int:
+    """Blocks of 16 that a node gets with static allocation. Source: fact static.blocks_formula.
+
+    >>> blocks_per_node(31), blocks_per_node(32)
+    (2, 3)
+    """
+    whole_number(max_pods, "pods per node", least=1)
+    return ceil(Fraction(max_pods + 1, block_size()))
+
+
+def block_size() -> int:
+    """Addresses of a block. Source: fact static.block_prefix.
+
+    >>> block_size()
+    16
+    """
+    return int(2 ** (32 - number("static.block_prefix")))
