@@ -112,6 +112,8 @@ class Fact:
         lines.append(f"  Confidence: {self.confidence}, {CONFIDENCE[self.confidence]}.")
         if self.note:
             lines.append(f"  Note: {self.note}")
+        if self.see:
+            lines.append(f"  See also: {self.see}")
         return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from course.curriculum import lessons
+from course.questions import question_ids
 
 FILE_NAME = "progress.jsonl"
 
@@ -110,13 +111,13 @@ class Standing:
         )
 
 
-def standing(lesson: str, question_ids: list[str]) -> Standing:
-    """How far the learner is in a lesson with these questions."""
-    given = answers()
-    tries = [given[each] for each in question_ids if each in given]
+def standing(lesson: str) -> Standing:
+    """How far the learner is in a lesson."""
+    asked, given = question_ids(lesson), answers()
+    tries = [given[each] for each in asked if each in given]
     return Standing(
         lesson=lesson,
-        questions=len(question_ids),
+        questions=len(asked),
         answered=len(tries),
         right=sum(any(event.outcome == "right" for event in each) for each in tries),
         right_at_once=sum(each[0].outcome == "right" for each in tries),
@@ -125,12 +126,7 @@ def standing(lesson: str, question_ids: list[str]) -> Standing:
 
 def report() -> str:
     """The learner's progress as text, lesson by lesson."""
-    from course.questions import question_ids  # which asks for nothing here
-
-    lines = [
-        f"{each.number}  {each.title}: {standing(each.number, question_ids(each.number))}"
-        for each in lessons()
-    ]
+    lines = [f"{each.number}  {each.title}: {standing(each.number)}" for each in lessons()]
     return "\n".join([*lines, f"Kept in {folder() / FILE_NAME}"])
 
 

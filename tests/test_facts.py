@@ -66,6 +66,11 @@ def test_the_report_puts_the_oldest_facts_first_and_the_undated_before_them():
     assert lines[1].split()[:2] == ["?", "unknown"]
 
 
+def test_a_fact_that_is_half_of_a_story_names_the_other_half():
+    assert "See also: surge.default" in fact("surge.default_docs").cite()
+    assert {each.see for each in all_facts().values()} - {""} <= set(all_facts())
+
+
 def test_a_date_known_by_its_year_counts_as_the_first_of_january():
     assert fact("anf.standard_ip_limit").as_of == date(2025, 1, 1)
 

@@ -9,7 +9,6 @@ import pytest
 
 from course import progress
 from course.personal_copy import ROOT
-from course.questions import question_ids
 
 
 def test_an_answer_is_kept_in_the_users_data_folder_and_never_in_the_course(own_data_folder):
@@ -66,7 +65,7 @@ def test_standing_tells_the_first_try_from_the_later_ones():
     for outcome in ("wrong", "right"):
         progress.record("05", "05.taken", 1, outcome)
     progress.record("05", "05.sum", 1581, "right")
-    found = progress.standing("05", question_ids("05"))
+    found = progress.standing("05")
     assert (found.answered, found.right, found.right_at_once) == (2, 2, 1)
     assert "2 right (1 at the first try)" in str(found)
 

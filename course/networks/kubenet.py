@@ -28,6 +28,11 @@ class Capacity:
     pod_range_prefix: int
     max_pods: int
 
+    def __post_init__(self) -> None:
+        usable_addresses(self.subnet_prefix)
+        nodes_served(self.pod_range_prefix)
+        whole_number(self.max_pods, "pods per node", least=1)
+
     @property
     def by_subnet(self) -> int:
         """Nodes for which the subnet has addresses."""
@@ -83,7 +88,4 @@ def capacity(subnet_prefix: int, pod_range_prefix: int, max_pods: int) -> Capaci
     >>> capacity(22, 14, 110).max_nodes
     400
     """
-    usable_addresses(subnet_prefix)
-    nodes_served(pod_range_prefix)
-    whole_number(max_pods, "pods per node", least=1)
     return Capacity(subnet_prefix, pod_range_prefix, max_pods)

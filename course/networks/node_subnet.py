@@ -204,6 +204,11 @@ class Capacity:
     max_pods: int
     max_surge: MaxSurge
 
+    def __post_init__(self) -> None:
+        whole_number(self.max_pods, "pods per node", least=1)
+        usable_addresses(self.prefix)
+        surge_nodes(0, self.max_surge)
+
     @property
     def usable_addresses(self) -> int:
         """Addresses of the subnet without those Azure keeps."""
@@ -262,9 +267,6 @@ def capacity(prefix: int, max_pods: int, max_surge: MaxSurge = 1) -> Capacity:
     >>> capacity(24, max_pods=30, max_surge=0).max_nodes
     8
     """
-    whole_number(max_pods, "pods per node", least=1)
-    usable_addresses(prefix)
-    largest_pool(0, max_surge)
     return Capacity(prefix, max_pods, max_surge)
 
 

@@ -13,7 +13,7 @@ static.blocks_formula.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 
@@ -24,16 +24,21 @@ from course.subnet import smallest_prefix_for, usable_addresses
 HALF = Fraction(1, 2)
 
 
-def pool_target(pods: int, max_addresses: int = 250, batch: int = 16, free: Fraction = HALF) -> int:
+def pool_target(
+    pods: int, max_addresses: int | None = None, batch: int | None = None, free: Fraction = HALF
+) -> int:
     """How many addresses a node with so many pods holds: whole batches, half a batch free.
 
     Pods on the host's network are not counted. `max_addresses` caps it, `free` is the part of a
-    batch that is to be free. Source: fact dynamic.target_formula.
+    batch that is to be free. Sources: facts dynamic.target_formula, dynamic.max_pods,
+    dynamic.batch_size.
 
     >>> pool_target(0), pool_target(25), pool_target(500)
     (16, 48, 250)
     """
     whole_number(pods, "pods")
+    max_addresses = number("dynamic.max_pods") if max_addresses is None else max_addresses
+    batch = number("dynamic.batch_size") if batch is None else batch
     return min(max_addresses, batch * ceil(free + Fraction(pods, batch)))
 
 
@@ -47,7 +52,7 @@ class DynamicUse:
 
     nodes: int
     pods_per_node: int
-    primary: int = 1
+    primary: int = field(default_factory=lambda: number("dynamic.primary_ip_per_node"))
 
     @property
     def addresses(self) -> int:
@@ -60,12 +65,13 @@ class DynamicUse:
         return smallest_prefix_for(self.addresses)
 
 
-def max_nodes_at_start(prefix: int, primary: int = 1) -> int:
-    """How many nodes without pods a pod subnet can start.
+def max_nodes_at_start(prefix: int, primary: int | None = None) -> int:
+    """How many nodes without pods a pod subnet can start. `primary` as in DynamicUse.
 
     >>> max_nodes_at_start(24), max_nodes_at_start(22)
     (14, 59)
     """
+    primary = number("dynamic.primary_ip_per_node") if primary is None else primary
     return usable_addresses(prefix) // (number("dynamic.batch_size") + primary)
 
 
@@ -79,8 +85,8 @@ class FullPodSubnet:
     prefix: int
     max_pods: int
     host_network_pods: int = 0
-    batch: int = 16
-    primary: int = 0
+    batch: int = field(default_factory=lambda: number("dynamic.batch_size"))
+    primary: int = field(default_factory=lambda: number("dynamic.primary_ip_per_node"))
 
     @property
     def batches_per_node(self) -> int:

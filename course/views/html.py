@@ -10,7 +10,6 @@ from course.facts import fact
 from course.prose import Mark, replace_marks
 
 TEXT_COLOUR = "var(--jp-content-font-color1, #111)"
-RULE_COLOUR = "var(--jp-content-font-color1, #111)"
 
 
 class Html:
@@ -53,7 +52,7 @@ def note(html: str, role: str = "") -> str:
     """A paragraph set off by a bar at its left; `role` "status" or "alert" has it read out."""
     role = f' role="{role}"' if role else ""
     return (
-        f'<div{role} style="border-left: 3px solid {RULE_COLOUR}; padding: 2px 0 2px 10px; '
+        f'<div{role} style="border-left: 3px solid {TEXT_COLOUR}; padding: 2px 0 2px 10px; '
         f"margin: 4px 0; color: {TEXT_COLOUR}; line-height: 1.5; max-width: 60em; "
         f'white-space: normal">{html}</div>'
     )

@@ -12,7 +12,7 @@ from course.facts import Fact
 from course.personal_copy import ROOT
 from course.progress import last_lesson, record, standing
 from course.prose import facts_in
-from course.questions import question_ids, texts_of
+from course.questions import texts_of
 from course.views.html import Html, note, table
 from course.views.tables import facts_table
 
@@ -21,7 +21,7 @@ def begin(number: str) -> Html:
     """Open a lesson: remembers that you were here, and tells how far you are."""
     this = lesson(number)
     trouble = record(this.number)
-    how_far = standing(this.number, question_ids(this.number))
+    how_far = standing(this.number)
     said = f"Lesson {this.number}, about {this.minutes} minutes. Your questions: {how_far}."
     if trouble:
         said += f" {trouble}. The lesson works all the same."
@@ -33,7 +33,7 @@ def course_map() -> Html:
     rows, lines = [], []
     last = last_lesson()
     for each in lessons():
-        how_far = str(standing(each.number, question_ids(each.number)))
+        how_far = str(standing(each.number))
         if each.number == last:
             how_far += "; you were here last"
         name = each.file.rpartition("/")[2]
