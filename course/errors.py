@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from reprlib import Repr
+
+# what was pasted by mistake may be of any length; its beginning tells which value is meant
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
+
 
 class InputError(ValueError):
     """A value that breaks a rule.
@@ -14,7 +20,7 @@ class InputError(ValueError):
 
     def __init__(self, value: object, rule: str, way_out: str) -> None:
         self.value, self.rule, self.way_out = value, rule, way_out
-        super().__init__(f"{value!r} {rule} {way_out}")
+        super().__init__(f"{_SHORT.repr(value)} {rule} {way_out}")
 
 
 def whole_number(value: object, name: str, least: int = 0) -> int:

@@ -9,7 +9,7 @@ from course.addresses import canonical, parse_address, parse_range
 from course.cluster import NodePool, max_pods_problem, scale_set_problem, surge_nodes
 from course.errors import InputError
 from course.facts import number
-from course.networks import kubenet, node_subnet, overlay, pod_range, pod_subnet
+from course.sizing import kubenet, node_subnet, overlay, pod_range, pod_subnet
 from course.subnet import (
     reserved_addresses,
     smallest_prefix_for,

@@ -10,7 +10,7 @@ from course import netapp
 from course.addresses import parse_range
 from course.cluster import NodePool, largest_pool, max_pods_problem, scale_set_problem, surge_nodes
 from course.errors import InputError
-from course.networks.node_subnet import Plan, SubnetUse, capacity, plan
+from course.sizing.node_subnet import Plan, SubnetUse, capacity, plan
 from course.subnet import (
     reserved_addresses,
     smallest_prefix_for,

@@ -8,7 +8,7 @@ import pytest
 
 from course import progress
 from course.cluster import NodePool
-from course.networks.node_subnet import capacity, plan
+from course.sizing.node_subnet import capacity, plan
 from course.questions import Ordering, question
 from course.views import (
     ask,

@@ -1,91 +1,77 @@
 """kubenet: nodes take addresses of the subnet, pods take theirs from a pod range of their own.
 
-Each node takes a /24 of the pod range, and AKS writes one route for it into a route table. So
-three things limit a cluster: the subnet, the pod range, and the routes of one table.
-
-Sources: facts kubenet.node_pod_cidr_prefix, azure.route_table_routes, kubenet.max_nodes.
-
->>> capacity(subnet_prefix=24, pod_range_prefix=16, max_pods=110).max_nodes
-251
+AKS writes one route for each node's /24 into a route table; what leaves the pod range bears the
+node's address.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import ClassVar
 
-from course.errors import whole_number
+from course.design import Choices, Design
 from course.facts import number
-from course.networks.pod_range import nodes_served
-from course.subnet import usable_addresses
-from course.working import Line, as_text
+from course.finding import Demand, Limit
+from course.networks.demands import node_subnets, one_address, pod_range
+from course.networks.model import Move, NetworkModel, Reason
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """How many nodes kubenet can run, and what limits them. Surge is not counted: see `working`."""
+class Kubenet(NetworkModel):
+    """Pods live behind their node's address; a route table knows which node holds which pods."""
 
-    subnet_prefix: int
-    pod_range_prefix: int
-    max_pods: int
+    id = "kubenet"
+    title = "kubenet"
+    idea = "a /24 of a pod range for each node; a route table knows them"
+    rank = 5
+    flat = False
+    policies: ClassVar = {"azure": ("none", "calico")}
+    data_plane_fact = "cilium.kubenet"
+    systems = ("Linux",)
+    system_fact = "kubenet.windows"
+    ends = "kubenet.retirement_date"
+    unmet: ClassVar = {
+        "direct pod access": "kubenet.snat",
+        "virtual nodes": "kubenet.virtual_nodes",
+        "application gateway for containers": "agc.kubenet",
+    }
+    reasons_for = (
+        Reason("the virtual network gives addresses to nodes only", "kubenet.encapsulation"),
+    )
+    reasons_against = (
+        Reason("it retires on 31 March 2028", "kubenet.retirement_date"),
+        Reason("a route table ends at 400 routes", "azure.route_table_routes"),
+        Reason("others see the node, never the pod", "kubenet.snat"),
+    )
+    moves = (
+        Move(
+            "overlay", "az aks update --network-plugin azure --network-plugin-mode overlay",
+            ("kubenet.retirement_date", "migrate.ipam_paths", "migrate.command"),
+            needs_kubernetes="1.27", without_policy=True,
+        ),
+    )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        usable_addresses(self.subnet_prefix)
-        nodes_served(self.pod_range_prefix)
-        whole_number(self.max_pods, "pods per node", least=1)
+    def default_max_pods(self, choices: Choices) -> int:
+        """Source: fact kubenet.default_max_pods."""
+        return number("kubenet.default_max_pods")
 
-    @property
-    def by_subnet(self) -> int:
-        """Nodes for which the subnet has addresses."""
-        return usable_addresses(self.subnet_prefix)
+    def demands(self, design: Design) -> tuple[Demand, ...]:
+        """One address a node of the subnet, 256 of the pod range."""
+        nodes = node_subnets(design, one_address)
+        return (*nodes, pod_range(design, "kubenet.node_pod_cidr_prefix"))
 
-    @property
-    def by_pod_range(self) -> int:
-        """Nodes for which the pod range has a share."""
-        return nodes_served(self.pod_range_prefix)
-
-    @property
-    def by_routes(self) -> int:
-        """Nodes for which a route table has routes."""
-        return number("azure.route_table_routes")
-
-    @property
-    def max_nodes(self) -> int:
-        """The least of the three, surge nodes included."""
-        return min(self.by_subnet, self.by_pod_range, self.by_routes)
-
-    @property
-    def max_pods_total(self) -> int:
-        """Pods that run on so many nodes."""
-        return self.max_nodes * self.max_pods
-
-    @property
-    def working(self) -> tuple[Line, ...]:
-        """The calculation, line by line."""
+    def limits(self, design: Design) -> tuple[Limit, ...]:
+        """One route a node, surge nodes included."""
         return (
-            Line("by the subnet", f"usable addresses of a /{self.subnet_prefix}",
-                 self.by_subnet, "azure.reserved_per_subnet"),
-            Line("by the pod range", f"/24s in a /{self.pod_range_prefix}",
-                 self.by_pod_range, "kubenet.node_pod_cidr_prefix"),
-            Line("by the routes", "one a node", self.by_routes, "azure.route_table_routes"),
-            Line("most nodes", "the least of them, surge nodes included", self.max_nodes),
-            Line("most pods", f"{self.max_nodes:,} x {self.max_pods}", self.max_pods_total),
+            Limit(
+                "routes", "routes of the route table, one a node", design.peak_nodes,
+                number("azure.route_table_routes"), "kubenet.max_nodes",
+                "Run fewer nodes, or choose Azure CNI Overlay.",
+            ),
         )  # fmt: skip
 
-    def explain(self) -> str:
-        """The calculation in plain text.
-
-        >>> print(capacity(27, 16, 110).explain().splitlines()[-2])
-          most nodes        =  the least of them, surge nodes included  =     27
-        """
-        return as_text(f"Nodes of kubenet in a /{self.subnet_prefix}", self.working)
+    def profile(self) -> Mapping[str, str]:
+        """Plugin kubenet."""
+        return {"networkPlugin": "kubenet"}
 
 
-def capacity(subnet_prefix: int, pod_range_prefix: int, max_pods: int) -> Capacity:
-    """How many nodes kubenet can run, surge nodes included, and how many pods on them.
-
-    Raises InputError for a length or number that cannot be.
-
-    >>> capacity(22, 14, 110).max_nodes
-    400
-    """
-    return Capacity(subnet_prefix, pod_range_prefix, max_pods)
+MODEL = Kubenet()

@@ -1,87 +1,92 @@
 """Azure CNI Overlay: nodes take addresses of the subnet, pods take theirs from a range beside it.
 
-Azure itself routes the pod range, a /24 to each node. AKS checks the range against the most nodes
-that could ever run, with autoscaling and surge, not against those that run.
-
-Sources: facts overlay.node_pod_cidr_prefix, overlay.service_check, overlay.pod_cidr_expand.
-
->>> PodRangeUse(22, (Pool(max_nodes=4, surge=1),)).fits
-False
+Azure itself routes the pod range, a /24 to each node; nothing is encapsulated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import ClassVar
 
-from netaddr import IPNetwork
-
-from course.addresses import is_inside
-from course.cluster import NodePool
-from course.errors import whole_number
-from course.networks.pod_range import addresses_per_node
-from course.subnet import smallest_prefix_for, total_addresses
-
-
-@dataclass(frozen=True)
-class NodeSubnetPlan:
-    """What an overlay pool takes from the node subnet: one address a node, none for pods."""
-
-    pool: NodePool
-    internal_load_balancers: int = 0
-
-    @property
-    def required_addresses(self) -> int:
-        """What is taken at the peak, without the addresses Azure keeps."""
-        return self.pool.peak_nodes + self.internal_load_balancers
-
-    @property
-    def min_prefix(self) -> int:
-        """The length of the smallest subnet in which it fits."""
-        return smallest_prefix_for(self.required_addresses)
+from course.design import Choices, Design
+from course.facts import number
+from course.finding import Demand, Finding, Limit, Severity
+from course.networks.demands import node_subnets, one_address, pod_range
+from course.networks.model import NetworkModel, Reason
+from course.working import Line
 
 
-@dataclass(frozen=True)
-class Pool:
-    """The most nodes that a pool may come to by autoscaling, and the surge nodes on top."""
+class Overlay(NetworkModel):
+    """Pods live in a range beside the virtual network, a /24 of it on each node."""
 
-    max_nodes: int
-    surge: int
+    id = "overlay"
+    title = "Azure CNI Overlay"
+    idea = "a /24 of a pod range for each node; Azure routes it"
+    rank = 1
+    flat = False
+    systems = ("Linux", "Windows2022", "Windows2025")
+    system_fact = "overlay.windows"
+    unmet: ClassVar = {
+        "direct pod access": "overlay.unsupported",
+        "virtual nodes": "overlay.unsupported",
+    }
+    names_are_labels = True
+    reasons_for = (
+        Reason("the virtual network gives addresses to nodes only", "overlay.encapsulation"),
+        Reason("the same pod range may serve every cluster", "overlay.no_overlap_with"),
+        Reason("it grows to 5,000 nodes", "overlay.max_nodes"),
+        Reason("its pod range can be made larger later", "overlay.pod_cidr_expand"),
+    )
+    reasons_against = (
+        Reason("nobody outside the cluster can reach a pod's address", "overlay.unsupported"),
+    )
 
-    def __post_init__(self) -> None:
-        whole_number(self.max_nodes, "nodes")
-        whole_number(self.surge, "surge nodes")
+    def default_max_pods(self, choices: Choices) -> int:
+        """Source: fact overlay.default_max_pods."""
+        return number("overlay.default_max_pods")
+
+    def demands(self, design: Design) -> tuple[Demand, ...]:
+        """One address a node of the subnet, 256 of the pod range."""
+        nodes = node_subnets(design, one_address)
+        return (*nodes, pod_range(design, "overlay.node_pod_cidr_prefix"))
+
+    def limits(self, design: Design) -> tuple[Limit, ...]:
+        """The most nodes, and the most pods, that Microsoft supports."""
+        nodes = design.planned_nodes
+        terms = [f"{pool.planned_nodes:,} x {pool.max_pods}" for pool in design.pools]
+        pods = sum(pool.planned_nodes * (pool.max_pods or 0) for pool in design.pools)
+        return (
+            Limit(
+                "overlay nodes", "nodes of an overlay cluster", nodes, number("overlay.max_nodes"),
+                "overlay.max_nodes", "Spread the work over several clusters.",
+            ),
+            Limit(
+                "overlay pods", "pods of an overlay cluster, if every node is full", pods,
+                design.choices.overlay_pods, "aks.overlay_max_pods_total",
+                "Run fewer pods a node, or several clusters.",
+                (Line("most pods", " + ".join(terms), pods, "aks.overlay_max_pods_total"),),
+                severity=Severity.WARNING,
+            ),
+        )  # fmt: skip
+
+    def checks(self, design: Design) -> tuple[Finding, ...]:
+        """Windows containers: fewer pods a node are recommended."""
+        most = number("overlay.windows_recommended_max_pods")
+        return tuple(
+            Finding(
+                Severity.ADVICE,
+                f"Pool {pool.name} runs Windows with max-pods {pool.max_pods}.",
+                ("overlay.windows_recommended_max_pods",),
+                f"Set its max-pods to {most} or fewer.",
+                field=f"pools.{pool.name}.max_pods",
+            )
+            for pool in design.pools
+            if pool.windows and (pool.max_pods or 0) > most
+        )
+
+    def profile(self) -> Mapping[str, str]:
+        """Plugin azure, mode overlay."""
+        return {"networkPlugin": "azure", "networkPluginMode": "overlay"}
 
 
-@dataclass(frozen=True)
-class PodRangeUse:
-    """A pod range against the most that its pools could take of it, as AKS checks it."""
-
-    prefix: int
-    pools: tuple[Pool, ...]
-
-    @property
-    def preallocated(self) -> int:
-        """Addresses for all nodes that could run at once."""
-        return addresses_per_node() * sum(pool.max_nodes + pool.surge for pool in self.pools)
-
-    @property
-    def available(self) -> int:
-        """Addresses of the range."""
-        return total_addresses(self.prefix)
-
-    @property
-    def fits(self) -> bool:
-        """Whether AKS accepts it."""
-        return self.preallocated <= self.available
-
-
-def may_expand(current: IPNetwork, requested: IPNetwork) -> bool:
-    """Whether the pod range of a cluster may become another: only a larger one that contains it.
-
-    Source: fact overlay.pod_cidr_expand. Raises InputError if the families differ.
-
-    >>> from course.addresses import parse_range
-    >>> may_expand(parse_range("10.244.0.0/18"), parse_range("10.244.0.0/16"))
-    True
-    """
-    return is_inside(current, requested) and current != requested
+MODEL = Overlay()

@@ -17,8 +17,8 @@ from course.addresses import parse_range
 from course.cluster import MaxSurge, NodePool, max_pods_problem, scale_set_problem, surge_nodes
 from course.errors import InputError, whole_number
 from course.facts import number
-from course.networks.node_subnet import SubnetUse, plan
 from course.questions import read_number
+from course.sizing.node_subnet import SubnetUse, plan
 from course.subnet import usable_addresses
 from course.views.html import note
 from course.views.pictures import subnet_bar

@@ -7,7 +7,7 @@ from html import escape
 
 import graphviz
 
-from course.networks.node_subnet import Plan, SubnetUse
+from course.sizing.node_subnet import Plan, SubnetUse
 from course.views.bar import bar_svg
 from course.views.dot import NoRendererError, svg
 from course.views.html import TEXT_COLOUR, Html

@@ -11,7 +11,7 @@ from pathlib import Path
 import course
 
 COURSE = (
-    "import course.cluster, course.networks.node_subnet, "  # what the lesson itself imports
+    "import course.cluster, course.sizing.node_subnet, "  # what the lesson itself imports
     "course.questions, course.progress, course.prose"  # what its questions rest on
 )
 # what those modules import, without the course itself

@@ -1,0 +1,184 @@
+"""How the demands of pools that share a subnet add up: what the models have in common.
+
+>>> from course.design import Design, Pool
+>>> two = Design(pools=(Pool("a", 2, max_surge=1), Pool("b", 3, max_surge=1)))
+>>> [demand.needed for demand in node_subnets(two, one_address)]
+[7]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from netaddr import IPNetwork
+
+from course.addresses import canonical
+from course.design import Design, Pool
+from course.facts import fact, number
+from course.finding import Demand
+from course.sizing.pod_range import addresses_per_node
+from course.subnet import total_addresses
+from course.working import Line
+
+# how many addresses one node of a pool takes: the working, whose last line is the number
+PerNode = Callable[[Pool], tuple[Line, ...]]
+
+
+def one_address(pool: Pool) -> tuple[Line, ...]:
+    """What a node takes where its pods live elsewhere."""
+    return (Line(f"addresses a node of {pool.name}", "1 for the node", 1),)
+
+
+def node_subnets(design: Design, per_node: PerNode) -> tuple[Demand, ...]:
+    """What each node subnet gives: to each node what `per_node` says, and one address to each
+    internal Service, in the subnet of the first pool."""
+    demands = []
+    for name in dict.fromkeys(pool.subnet for pool in design.pools):
+        pools = [pool for pool in design.pools if pool.subnet == name]
+        internal = design.services.internal if name == design.pools[0].subnet else 0
+        demands.append(_Subnet("node subnet", name, design, pools, per_node, internal).demand())
+    return tuple(demands)
+
+
+def pod_subnets(design: Design, per_node: PerNode, kept: int | None = None) -> tuple[Demand, ...]:
+    """What each pod subnet gives to the nodes that use it. `kept` addresses serve nobody, if not
+    the five that Azure keeps of every subnet."""
+    demands = []
+    for name in dict.fromkeys(pool.pod_subnet for pool in design.pools):
+        pools = [pool for pool in design.pools if pool.pod_subnet == name]
+        demands.append(_Subnet("pod subnet", name, design, pools, per_node, 0, kept).demand())
+    return tuple(demands)
+
+
+def pod_range(design: Design, per_node_fact: str) -> Demand:
+    """What nodes take of a pod range beside the virtual network: a /24 each, surge included."""
+    lines = [line for pool in design.pools for line in _nodes(pool)]
+    nodes, each = design.peak_nodes, addresses_per_node()
+    terms = [f"{pool.peak_nodes:,}" for pool in design.pools]
+    prefix = smallest_range(nodes * each)
+    lines += [
+        Line("nodes at the peak", " + ".join(terms), nodes),
+        Line("addresses needed", f"{nodes:,} x {each}", nodes * each, per_node_fact),
+        _smallest("smallest pod range", prefix, 0),
+    ]
+    steady = each * sum(pool.nodes for pool in design.pools)
+    where = design.pod_range
+    size = int(where.size) if where else 0
+    # AKS asks for the most that could run, from the first day
+    refusal = _preallocation_refusal(nodes * each, size, where, "networkProfile.podCIDR")
+    return Demand(
+        "pod range", "pods", nodes * each, 0, prefix, tuple(lines), where, steady=steady,
+        fact=per_node_fact, refusal=refusal,
+    )  # fmt: skip
+
+
+def smallest_prefix(needed: int, kept: int) -> int | None:
+    """The length of the smallest subnet with so many addresses besides those `kept`; None if no
+    IPv4 range is large enough.
+
+    >>> smallest_prefix(251, 5), smallest_prefix(252, 5)
+    (24, 23)
+    """
+    least = number("azure.subnet_smallest_prefix")
+    prefix = min(least, 32 - (needed + kept - 1).bit_length())
+    return prefix if prefix >= 0 else None
+
+
+def smallest_range(needed: int) -> int | None:
+    """The length of the smallest range with so many addresses, a /24 at least; None if no IPv4
+    range is large enough.
+
+    >>> smallest_range(5000 * 256)
+    11
+    """
+    prefix = min(number("overlay.node_pod_cidr_prefix"), 32 - max(0, needed - 1).bit_length())
+    return prefix if prefix >= 0 else None
+
+
+@dataclass(frozen=True)
+class _Subnet:
+    """Pools that share a subnet."""
+
+    kind: str
+    name: str
+    design: Design
+    pools: list[Pool]
+    per_node: PerNode
+    internal: int
+    kept: int | None = None
+
+    def demand(self) -> Demand:
+        """What they take of it, with the working."""
+        kept = number("azure.reserved_per_subnet") if self.kept is None else self.kept
+        each = [self.per_node(pool) for pool in self.pools]
+        counts = [int(lines[-1].result) for lines in each]
+        peaks = [pool.peak_nodes * count for pool, count in zip(self.pools, counts, strict=True)]
+        given = self.design.subnet(self.name)
+        others = given.taken if given else 0
+        besides = self.internal + others
+        needed = sum(peaks) + besides
+        steady = besides + sum(p.nodes * count for p, count in zip(self.pools, counts, strict=True))
+        prefix = smallest_prefix(needed, kept)
+        working: list[Line] = []
+        for pool, lines, count, peak in zip(self.pools, each, counts, peaks, strict=True):
+            how = f"{pool.peak_nodes:,} x {count:,}"
+            working += [*_nodes(pool), *lines, Line(f"addresses of {pool.name}", how, peak)]
+        working += self._sum(peaks, others, needed, prefix, kept)
+        where = given.range if given else None
+        left = int(where.size) - kept if where else 0
+        asked = steady if steady > left else needed
+        refusal = _preallocation_refusal(asked - others, left - others, where, self.name)
+        return Demand(
+            self.kind, self.name, needed, kept, prefix, tuple(working), where,
+            steady=steady, fact=each[0][-1].fact or "azure.reserved_per_subnet", refusal=refusal,
+        )  # fmt: skip
+
+    def _sum(
+        self, peaks: list[int], others: int, needed: int, prefix: int | None, kept: int
+    ) -> Iterable[Line]:
+        terms = [f"{peak:,}" for peak in peaks]
+        terms += [f"{self.internal:,} for internal Services"] if self.internal else []
+        terms += [f"{others:,} taken by others"] if others else []
+        return (
+            Line("addresses needed", " + ".join(terms), needed),
+            _smallest("smallest subnet", prefix, kept),
+        )
+
+
+def _nodes(pool: Pool) -> list[Line]:
+    """The nodes of a pool at its peak."""
+    surge = f"max-surge {pool.max_surge}"
+    if "%" in str(pool.max_surge):
+        surge = f"{pool.max_surge} of {pool.planned_nodes:,}, rounded up"
+    return [
+        Line(f"surge nodes of {pool.name}", surge, pool.surge_nodes, "surge.rounding"),
+        Line(
+            f"nodes of {pool.name} at the peak", f"{pool.planned_nodes:,} + {pool.surge_nodes:,}",
+            pool.peak_nodes,
+        ),
+    ]  # fmt: skip
+
+
+def _smallest(what: str, prefix: int | None, kept: int) -> Line:
+    if prefix is None:
+        return Line(what, "no IPv4 range is large enough", "none")
+    total = total_addresses(prefix)
+    if not kept:
+        return Line(what, f"{total:,} addresses", f"/{prefix}")
+    how = f"{total:,} - {kept} = {total - kept:,} are left"
+    return Line(what, how, f"/{prefix}", "azure.reserved_per_subnet")
+
+
+def _preallocation_refusal(needed: int, available: int, where: IPNetwork | None, name: str) -> str:
+    """What AKS answers where a range is too small, as users have reported it.
+
+    Source: fact azure.insufficient_subnet_size.
+    """
+    if where is None:
+        return ""
+    code = fact("azure.insufficient_subnet_size").value
+    return (
+        f"{code}: Pre-allocated IPs {needed} exceeds IPs available {available} in Subnet Cidr "
+        f"{canonical(where)}, Subnet Name {name}."
+    )

@@ -1,0 +1,101 @@
+"""What every network model tells of itself. A new model is a subclass in a file of its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from course.design import Choices, Design, Pool
+from course.finding import Demand, Finding, Limit
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why one would choose a model, or not, and the fact that it rests on."""
+
+    text: str
+    fact: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """A way from one model to another. `to` is a model's id, `how` the command or the words for it.
+
+    `in_place` is whether the cluster stays the same one. `needs_kubernetes` is the least version,
+    `without_policy` whether the cluster must have no network policy engine.
+    """
+
+    to: str
+    how: str
+    facts: tuple[str, ...]
+    in_place: bool = True
+    needs_kubernetes: str = ""
+    without_policy: bool = False
+
+
+class NetworkModel(ABC):
+    """One way of giving pods addresses.
+
+    `rank` orders the models that would do, the best first. `flat` is whether pods take addresses of
+    the virtual network. `policies` are the network policy engines by data plane; a data plane that
+    is missing is not supported. `ends` is the fact that tells when the model retires.
+    `names_are_labels` is whether names of subnets become labels of nodes, which are short. `unmet`
+    are the needs of a design (course.design.NEEDS) that it does not serve, each with the fact that
+    says so.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    idea: ClassVar[str]
+    rank: ClassVar[int]
+    flat: ClassVar[bool] = True
+    policies: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "azure": ("none", "calico", "azure"),
+        "cilium": ("none", "cilium"),
+    }
+    data_plane_fact: ClassVar[str] = "cilium.ipam_options"
+    policy_fact: ClassVar[str] = "policy.engines"
+    systems: ClassVar[tuple[str, ...]] = ("Linux", "Windows2019", "Windows2022", "Windows2025")
+    system_fact: ClassVar[str] = "policy.engines"
+    ends: ClassVar[str] = ""
+    names_are_labels: ClassVar[bool] = False
+    unmet: ClassVar[Mapping[str, str]] = {}
+    reasons_for: ClassVar[tuple[Reason, ...]] = ()
+    reasons_against: ClassVar[tuple[Reason, ...]] = ()
+    moves: ClassVar[tuple[Move, ...]] = ()
+
+    @abstractmethod
+    def default_max_pods(self, choices: Choices) -> int:
+        """Pods a node may run if nobody says."""
+
+    @abstractmethod
+    def demands(self, design: Design) -> tuple[Demand, ...]:
+        """What it takes of each address range at the peak. The design is settled."""
+
+    @abstractmethod
+    def profile(self) -> Mapping[str, str]:
+        """What selects it in a cluster's networkProfile and pools, by the API's names."""
+
+    def network_addresses(self, demands: Sequence[Demand]) -> int:
+        """Addresses of the virtual network that count towards its limit."""
+        return sum(demand.needed for demand in demands if demand.kind != "pod range")
+
+    def limits(self, design: Design) -> tuple[Limit, ...]:
+        """Limits that are its own, beyond those of its demands and of every cluster."""
+        return ()
+
+    def checks(self, design: Design) -> tuple[Finding, ...]:
+        """Findings that are its own."""
+        return ()
+
+    def settle(self, design: Design) -> Design:
+        """The design with this model's defaults in place of what was left out."""
+        return replace(design, pools=tuple(self._settled(pool, design) for pool in design.pools))
+
+    def _settled(self, pool: Pool, design: Design) -> Pool:
+        max_pods = self.default_max_pods(design.choices) if pool.max_pods is None else pool.max_pods
+        surge = design.choices.surge if pool.max_surge is None else pool.max_surge
+        pods = max_pods if pool.pods is None else min(pool.pods, max_pods)
+        return replace(pool, max_pods=max_pods, max_surge=surge, pods=pods)

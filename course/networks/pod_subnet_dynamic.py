@@ -1,0 +1,88 @@
+"""Azure CNI, pod subnet with dynamic allocation: nodes draw pod addresses in batches of 16."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from course.design import Choices, Design, Pool
+from course.facts import number
+from course.finding import Demand, Limit, Severity
+from course.networks.demands import node_subnets, one_address, pod_subnets
+from course.networks.model import Move, NetworkModel, Reason
+from course.sizing.pod_subnet import pool_target
+from course.working import Line
+
+
+class PodSubnetDynamic(NetworkModel):
+    """Pods live in a subnet of their own, which nodes draw from as pods come."""
+
+    id = "pod-subnet-dynamic"
+    title = "Azure CNI, pod subnet (dynamic)"
+    idea = "batches of 16 addresses of a pod subnet, drawn as pods come"
+    rank = 2
+    names_are_labels = True
+    reasons_for = (
+        Reason("pods are reached by their own addresses", "dynamic.snat"),
+        Reason("addresses follow the pods that run, not those that could", "dynamic.batch_size"),
+        Reason("nodes and pods grow apart, each in its subnet", "podsubnet.delegated"),
+    )
+    reasons_against = (
+        Reason("it cannot be moved to overlay later", "migrate.podsubnet_to_overlay"),
+        Reason(
+            "every node holds up to a batch and a half that no pod uses", "dynamic.target_formula"
+        ),
+    )
+    moves = (
+        Move(
+            "pod-subnet-static", "new node pools with another pod subnet, then move the pods",
+            ("static.migration",),
+        ),
+    )  # fmt: skip
+
+    def default_max_pods(self, choices: Choices) -> int:
+        """The vendor's pages disagree: fact dynamic.default_max_pods."""
+        return choices.pod_subnet_max_pods
+
+    def demands(self, design: Design) -> tuple[Demand, ...]:
+        """One address a node of its subnet; of the pod subnet its batches and one besides."""
+        return (*node_subnets(design, one_address), *pod_subnets(design, _one_node))
+
+    def limits(self, design: Design) -> tuple[Limit, ...]:
+        """The most pods that Microsoft tells to plan for."""
+        terms = [f"{pool.planned_nodes:,} x {pool.pods}" for pool in design.pools]
+        pods = sum(pool.planned_nodes * (pool.pods or 0) for pool in design.pools)
+        return (
+            Limit(
+                "dynamic pods", "pods of a cluster with dynamic allocation", pods,
+                number("aks.dynamic_max_app_pods"), "aks.dynamic_max_app_pods",
+                "Run fewer pods, or choose Azure CNI Overlay.",
+                (Line("pods", " + ".join(terms), pods, "aks.dynamic_max_app_pods"),),
+                severity=Severity.WARNING,
+            ),
+        )  # fmt: skip
+
+    def profile(self) -> Mapping[str, str]:
+        """Plugin azure, and pools with a pod subnet."""
+        return {"networkPlugin": "azure", "podIPAllocationMode": "DynamicIndividual"}
+
+
+def _one_node(pool: Pool) -> tuple[Line, ...]:
+    batch, primary = number("dynamic.batch_size"), number("dynamic.primary_ip_per_node")
+    pods, most = pool.pods or 0, pool.max_pods or 0
+    batches, held = -(-(2 * pods + batch) // (2 * batch)), pool_target(pods, max_addresses=most)
+    # a node takes no more for pods than it may run
+    whole = held == batches * batch
+    shown = f"{batches} x {batch}" if whole else f"{held} (max-pods)"
+    return (
+        Line(
+            f"batches a node of {pool.name}", f"{pods} / {batch} + 1/2, rounded up", batches,
+            "dynamic.target_formula",
+        ),
+        Line(
+            f"addresses a node of {pool.name}", f"{shown} + {primary} for the node",
+            held + primary, "dynamic.primary_ip_per_node",
+        ),
+    )  # fmt: skip
+
+
+MODEL = PodSubnetDynamic()

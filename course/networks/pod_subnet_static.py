@@ -1,0 +1,124 @@
+"""Azure CNI, pod subnet with static blocks: a node gets whole blocks of 16 when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from course.design import Choices, Design, Pool
+from course.facts import number
+from course.finding import Demand, Finding, Limit, Severity
+from course.networks.demands import node_subnets, one_address, pod_subnets
+from course.networks.model import NetworkModel, Reason
+from course.sizing.pod_subnet import block_size, blocks_per_node
+from course.working import Line
+
+
+class PodSubnetStatic(NetworkModel):
+    """Pods live in a subnet of their own, of which each node holds blocks for all it may run."""
+
+    id = "pod-subnet-static"
+    title = "Azure CNI, pod subnet (static blocks)"
+    idea = "whole blocks of 16 addresses of a pod subnet for each node, beforehand"
+    rank = 3
+    unmet: ClassVar = {"private link service": "static.private_link_service"}
+    reasons_for = (
+        Reason("pods are reached by their own addresses", "dynamic.snat"),
+        Reason("it reaches a million pod addresses in one cluster", "static.max_pods_per_cluster"),
+    )
+    reasons_against = (
+        Reason("every pod that could run takes an address", "static.blocks_formula"),
+        Reason("it is only for new clusters or new pools", "static.migration"),
+        Reason("it cannot be moved to overlay later", "migrate.podsubnet_to_overlay"),
+    )
+
+    def default_max_pods(self, choices: Choices) -> int:
+        """The vendor's pages disagree: fact dynamic.default_max_pods."""
+        return choices.pod_subnet_max_pods
+
+    def demands(self, design: Design) -> tuple[Demand, ...]:
+        """One address a node of its subnet; blocks of 16 of the pod subnet.
+
+        The first and the last block of the subnet hold addresses that Azure keeps, so nobody gets
+        these blocks.
+        """
+        nodes = node_subnets(design, one_address)
+        return (*nodes, *pod_subnets(design, _one_node, kept=2 * block_size()))
+
+    def network_addresses(self, demands: Sequence[Demand]) -> int:
+        """A block of 16 counts as one: hence a million pods in a virtual network."""
+        nodes = sum(each.needed for each in demands if each.kind == "node subnet")
+        pods = sum(each.needed for each in demands if each.kind == "pod subnet")
+        return nodes + -(-pods // block_size())
+
+    def limits(self, design: Design) -> tuple[Limit, ...]:
+        """A million pods."""
+        terms = [f"{pool.planned_nodes:,} x {pool.max_pods}" for pool in design.pools]
+        pods = sum(pool.planned_nodes * (pool.max_pods or 0) for pool in design.pools)
+        return (
+            Limit(
+                "static pods", "pod addresses of a cluster with static blocks", pods,
+                number("static.max_pods_per_cluster"), "static.max_pods_per_cluster",
+                "Run fewer pods a node, or several clusters.",
+                (Line("pods", " + ".join(terms), pods, "static.max_pods_per_cluster"),),
+                severity=Severity.WARNING,
+            ),
+        )  # fmt: skip
+
+    def checks(self, design: Design) -> tuple[Finding, ...]:
+        """A max-pods that leaves addresses of a block unused; a subnet larger than a /12."""
+        found = [_wasteful(pool) for pool in design.pools if wasted(pool)]
+        largest = number("static.max_subnet_prefix")
+        for name in {pool.pod_subnet for pool in design.pools}:
+            subnet = design.subnet(name)
+            if subnet and subnet.range.prefixlen < largest:
+                found.append(
+                    Finding(
+                        Severity.ERROR, f"The pod subnet {name} is larger than a /{largest}.",
+                        ("static.max_subnet_prefix",), f"Make it a /{largest} or smaller.",
+                        field=f"subnets.{name}",
+                    )
+                )  # fmt: skip
+        return tuple(found)
+
+    def profile(self) -> Mapping[str, str]:
+        """Plugin azure, and pools with a pod subnet of static blocks."""
+        return {"networkPlugin": "azure", "podIPAllocationMode": "StaticBlock"}
+
+
+def wasted(pool: Pool) -> int:
+    """Addresses of a node's blocks that no pod can use.
+
+    >>> wasted(Pool(max_pods=30)), wasted(Pool(max_pods=31))
+    (1, 0)
+    """
+    max_pods = pool.max_pods or 1
+    return blocks_per_node(max_pods) * block_size() - 1 - max_pods
+
+
+def _wasteful(pool: Pool) -> Finding:
+    best = (pool.max_pods or 1) + wasted(pool)
+    return Finding(
+        Severity.ADVICE,
+        f"With max-pods {pool.max_pods} each node of {pool.name} holds {wasted(pool)} addresses "
+        "that no pod can use.",
+        ("static.efficient_max_pods",),
+        f"Set max-pods to {best}: it takes no address more.",
+        field=f"pools.{pool.name}.max_pods",
+    )
+
+
+def _one_node(pool: Pool) -> tuple[Line, ...]:
+    blocks = blocks_per_node(pool.max_pods or 1)
+    how = f"({pool.max_pods} + 1) / {block_size()}, rounded up"
+    count = blocks * block_size()
+    return (
+        Line(f"blocks a node of {pool.name}", how, blocks, "static.blocks_formula"),
+        Line(
+            f"addresses a node of {pool.name}", f"{blocks} x {block_size()}", count,
+            "static.block_prefix",
+        ),
+    )  # fmt: skip
+
+
+MODEL = PodSubnetStatic()

@@ -1,0 +1,1 @@
+"""A whole design: planned in every model, checked, compared, exported."""

@@ -1,0 +1,83 @@
+"""Where ranges could lie that a design does not name: in what is free.
+
+A subnet is proposed in the free space of the virtual network, a pod range in private address space
+that nothing connected uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from netaddr import IPNetwork
+
+from course.addresses import exclude, overlaps, parse_range
+from course.design import Design
+from course.facts import fact
+from course.finding import Demand
+from course.ranges import reserved_overlaps
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+
+
+def place(design: Design, demands: Sequence[Demand]) -> tuple[Demand, ...]:
+    """The demands, with a proposed range for each that has none and for which one is free."""
+    wanting = [each for each in demands if each.range is None and each.min_prefix is not None]
+    if not wanting:
+        return tuple(demands)
+    placed: dict[tuple[str, str], IPNetwork] = {}
+    taken = [subnet.range for subnet in design.subnets]
+    for each in sorted(wanting, key=lambda demand: demand.min_prefix or 0):
+        length = each.min_prefix or 0
+        if each.kind == "pod range":
+            found = _pod_range(design, length)
+        else:
+            found = _first_free(tuple(design.vnet), tuple(taken), length)
+        if found is not None:
+            placed[each.kind, each.name] = found
+            taken.append(found)
+    return tuple(
+        replace(each, range=placed[each.kind, each.name], proposed=True)
+        if (each.kind, each.name) in placed
+        else each
+        for each in demands
+    )
+
+
+def _pod_range(design: Design, length: int) -> IPNetwork | None:
+    """The default of AKS if it is large enough and free, else the first private range that is."""
+    busy = (
+        *design.vnet, design.service_range,
+        *(each.range for each in (*design.subnets, *design.peered, *design.on_premises)),
+    )  # fmt: skip
+    default = parse_range(fact("aks.default_pod_cidr").value)
+    if default.prefixlen <= length and not any(overlaps(default, each) for each in busy):
+        return default
+    spaces = tuple(parse_range(text) for text in PRIVATE)
+    kept = [each for space in spaces for each in reserved_overlaps(space)]
+    return _first_free(spaces, (*busy, *kept), length)
+
+
+def _first_free(
+    spaces: tuple[IPNetwork, ...], busy: tuple[IPNetwork, ...], length: int
+) -> IPNetwork | None:
+    """The first range of a length in the smallest part of the spaces that is free and holds it."""
+    fitting = [part for part in _free(spaces, busy) if part.prefixlen <= length]
+    if not fitting:
+        return None
+    part = max(fitting, key=lambda each: (each.prefixlen, -each.first))
+    return IPNetwork((part.first, length))
+
+
+@lru_cache(maxsize=256)
+def _free(spaces: tuple[IPNetwork, ...], busy: tuple[IPNetwork, ...]) -> tuple[IPNetwork, ...]:
+    """What is left of the spaces."""
+    left: Iterable[IPNetwork] = spaces
+    for each in busy:
+        left = [rest for part in left for rest in _without(part, each)]
+    return tuple(left)
+
+
+def _without(part: IPNetwork, busy: IPNetwork) -> list[IPNetwork]:
+    return exclude(part, busy) if overlaps(part, busy) else [part]

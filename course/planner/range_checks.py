@@ -1,0 +1,173 @@
+"""What is wrong with the ranges of a design: overlaps, reserved ranges, sizes, the DNS address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from netaddr import IPNetwork
+
+from course.addresses import canonical, contains, overlaps
+from course.design import Design
+from course.facts import fact, number
+from course.finding import Demand, Finding, Severity
+from course.ranges import dns_problem, reserved_overlaps
+
+T = TypeVar("T")
+Findings = Iterator[Finding]
+ERROR, WARNING = Severity.ERROR, Severity.WARNING
+
+
+def range_findings(design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
+    """Every finding about ranges, for the ranges that a model uses."""
+    pod_range = next((each.range for each in demands if each.kind == "pod range"), None)
+    return (
+        *_virtual_network(design),
+        *_subnets(design, demands),
+        *_beside(design, "service range", design.service_range, "service_range"),
+        *_service_range(design),
+        *(_pod_range(design, pod_range) if pod_range is not None else ()),
+    )
+
+
+def _virtual_network(design: Design) -> Findings:
+    for space in design.vnet:
+        yield from _reserved("virtual network", space, "vnet")
+        for kind, others in (("peered", design.peered), ("on-premises", design.on_premises)):
+            for other in others:
+                if overlaps(space, other.range):
+                    yield Finding(
+                        ERROR,
+                        f"The virtual network, {canonical(space)}, overlaps the {kind} network "
+                        f"{other.name}, {canonical(other.range)}.",
+                        ("azure.peering_disjoint",),
+                        "Choose an address space that no connected network uses.",
+                        field="vnet",
+                    )
+    for one, other in _pairs(design.vnet):
+        yield Finding(
+            ERROR, f"The virtual network names {canonical(one)} and {canonical(other)}, which "
+            "overlap.", ("azure.subnets_disjoint",), "Name each address once.", field="vnet",
+        )  # fmt: skip
+
+
+def _subnets(design: Design, demands: Sequence[Demand]) -> Findings:
+    smallest = number("azure.subnet_smallest_prefix")
+    for subnet in design.subnets:
+        field, shown = f"subnets.{subnet.name}", f"{subnet.name}, {canonical(subnet.range)},"
+        if not any(contains(space, subnet.range) for space in design.vnet):
+            yield Finding(
+                ERROR, f"The subnet {shown} is not inside the virtual network.",
+                ("azure.subnets_disjoint",),
+                f"Choose a range inside {', '.join(canonical(each) for each in design.vnet)}.",
+                field=field,
+            )  # fmt: skip
+        if subnet.range.prefixlen > smallest:
+            yield Finding(
+                ERROR, f"The subnet {shown} is smaller than any subnet of Azure.",
+                ("azure.subnet_smallest_prefix",), f"Make it a /{smallest} or larger.", field=field,
+            )  # fmt: skip
+    for first, second in _pairs(design.subnets):
+        if overlaps(first.range, second.range):
+            yield Finding(
+                ERROR, f"The subnets {first.name}, {canonical(first.range)}, and {second.name}, "
+                f"{canonical(second.range)}, overlap.", ("azure.subnets_disjoint",),
+                "Give each its own range.", field=f"subnets.{second.name}",
+            )  # fmt: skip
+    node_subnets = {each.name for each in demands if each.kind == "node subnet"}
+    for name in sorted(node_subnets & {e.name for e in demands if e.kind == "pod subnet"}):
+        yield Finding(
+            ERROR, f"The subnet {name} is to serve nodes and pods at once.",
+            ("podsubnet.delegated",), "Give pods a subnet of their own.", field=f"subnets.{name}",
+        )  # fmt: skip
+
+
+def _service_range(design: Design) -> Findings:
+    most = int(fact("service.cidr_max").value.removeprefix("/"))
+    where = canonical(design.service_range)
+    if design.service_range.prefixlen <= most:
+        yield Finding(
+            ERROR, f"The service range, {where}, is too large.", ("service.cidr_max",),
+            f"Make it smaller than a /{most}, such as a /16.", field="service_range",
+        )  # fmt: skip
+    if problem := dns_problem(design.service_range, design.dns_address):
+        yield Finding(
+            ERROR, f"The cluster DNS address {problem.value} {problem.rule}",
+            ("service.dns_ip_rule",), problem.way_out, field="dns_address",
+        )  # fmt: skip
+    code = fact("service.cidr_overlap_refusal").value
+    for subnet in design.subnets:
+        if overlaps(design.service_range, subnet.range):
+            yield Finding(
+                ERROR, f"The service range, {where}, overlaps the subnet {subnet.name}, "
+                f"{canonical(subnet.range)}.",
+                ("service.cidr_no_overlap", "service.cidr_overlap_refusal"),
+                "Choose a service range that nothing else uses.", field="service_range",
+                refusal=f"{code}: The specified service CIDR {where} is conflicted with an "
+                f"existing subnet CIDR {canonical(subnet.range)}",
+            )  # fmt: skip
+    for space in design.vnet:
+        inside = any(overlaps(design.service_range, subnet.range) for subnet in design.subnets)
+        if overlaps(design.service_range, space) and not inside:
+            yield Finding(
+                ERROR, f"The service range, {where}, overlaps the virtual network, "
+                f"{canonical(space)}.", ("service.cidr_no_overlap",),
+                "Choose a service range that nothing else uses.", field="service_range",
+            )  # fmt: skip
+
+
+def _pod_range(design: Design, pod_range: IPNetwork) -> Findings:
+    where, rule = canonical(pod_range), "overlay.no_overlap_with"
+    yield from _beside(design, "pod range", pod_range, "pod_range", rule)
+    if overlaps(pod_range, design.service_range):
+        yield Finding(
+            ERROR, f"The pod range, {where}, overlaps the service range, "
+            f"{canonical(design.service_range)}.", (rule, "service.cidr_no_overlap"),
+            "Move one of them.", field="pod_range",
+        )  # fmt: skip
+    hit = [subnet for subnet in design.subnets if overlaps(pod_range, subnet.range)]
+    code = fact("overlay.overlap_refusal").value
+    for subnet in hit:
+        yield Finding(
+            ERROR, f"The pod range, {where}, overlaps the subnet {subnet.name}, "
+            f"{canonical(subnet.range)}.", (rule, "overlay.overlap_refusal"),
+            "Choose a pod range outside of the virtual network.", field="pod_range",
+            refusal=f"{code}: NetworkProfile CIDR {where} overlaps with reserved VNET CIDR "
+            f"{canonical(subnet.range)}",
+        )  # fmt: skip
+    for space in design.vnet:
+        if overlaps(pod_range, space) and not hit:
+            yield Finding(
+                WARNING, f"The pod range, {where}, lies in the virtual network, "
+                f"{canonical(space)}: no subnet can ever use it.", (rule,),
+                "Choose a pod range outside of the virtual network.", field="pod_range",
+            )  # fmt: skip
+
+
+def _beside(
+    design: Design, name: str, network: IPNetwork, field: str, rule: str = "service.cidr_no_overlap"
+) -> Findings:
+    """What holds for both ranges that lie beside the virtual network."""
+    yield from _reserved(name, network, field)
+    for kind, others in (("peered", design.peered), ("on-premises", design.on_premises)):
+        for other in others:
+            if overlaps(network, other.range):
+                yield Finding(
+                    ERROR, f"The {name}, {canonical(network)}, overlaps the {kind} network "
+                    f"{other.name}, {canonical(other.range)}.", (rule,),
+                    f"Choose a {name} that no connected network uses: "
+                    "what lies there could not be reached.", field=field,
+                )  # fmt: skip
+
+
+def _reserved(name: str, network: IPNetwork, field: str) -> Findings:
+    if kept := reserved_overlaps(network):
+        yield Finding(
+            ERROR, f"The {name}, {canonical(network)}, overlaps "
+            f"{' and '.join(canonical(each) for each in kept)}, which AKS keeps for itself.",
+            ("aks.reserved_ranges",), "Choose another range.", field=field,
+        )  # fmt: skip
+
+
+def _pairs(items: Sequence[T]) -> Iterator[tuple[T, T]]:
+    return ((one, other) for index, one in enumerate(items) for other in items[index + 1 :])

@@ -1,0 +1,157 @@
+"""What does not go together (policy engine, data plane, systems, needs, the way out), and what ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from course.cluster import NodePool, max_pods_problem
+from course.design import NEEDS, Design
+from course.facts import fact, number
+from course.finding import Finding, Severity
+from course.networks.model import NetworkModel
+from course.outbound import default_ports, ports_problem
+
+Findings = Iterator[Finding]
+ERROR, WARNING, ADVICE = Severity.ERROR, Severity.WARNING, Severity.ADVICE
+
+
+def support_findings(model: NetworkModel, design: Design) -> tuple[Finding, ...]:
+    """Every finding about what a settled design combines, and about what ends, in a model."""
+    return (
+        *_pools(design),
+        *_data_plane(model, design),
+        *_systems(model, design),
+        *_needs(model, design),
+        *_outbound(design),
+        *_names(model, design),
+        *_what_ends(model, design),
+    )
+
+
+def _pools(design: Design) -> Findings:
+    for pool in design.pools:
+        problem = max_pods_problem(NodePool(pool.nodes, pool.max_pods or 1))
+        if problem and pool.nodes:
+            yield Finding(
+                ERROR, f"In pool {pool.name}, max-pods {problem.value} {problem.rule}",
+                ("aks.min_max_pods", "aks.pool_min_pod_capacity"), problem.way_out,
+                field=f"pools.{pool.name}.max_pods",
+            )  # fmt: skip
+        if pool.max_surge in (0, "0", "0%"):
+            yield Finding(
+                ADVICE, f"Pool {pool.name} has no surge nodes: upgrades drain nodes first, so "
+                "that fewer run meanwhile.", ("surge.max_unavailable",),
+                "Set its max-unavailable, and leave room on the other nodes.",
+                field=f"pools.{pool.name}.max_surge",
+            )  # fmt: skip
+
+
+def _data_plane(model: NetworkModel, design: Design) -> Findings:
+    engines = model.policies.get(design.data_plane)
+    if engines is None:
+        yield Finding(
+            ERROR, f"{model.title} does not run the {design.data_plane} data plane.",
+            (model.data_plane_fact,), "Choose another data plane, or another model.",
+            field="data_plane",
+        )  # fmt: skip
+    elif design.policy not in engines:
+        yield Finding(
+            ERROR, f"{model.title} with the {design.data_plane} data plane has no policy engine "
+            f"{design.policy}.", (model.policy_fact,),
+            f"Choose {' or '.join(engines)}.", field="policy",
+        )  # fmt: skip
+
+
+def _systems(model: NetworkModel, design: Design) -> Findings:
+    for pool in design.pools:
+        if pool.system not in model.systems:
+            yield Finding(
+                ERROR, f"{model.title} has no pools with {pool.system}, such as {pool.name}.",
+                (model.system_fact,), f"It has {', '.join(model.systems)}.",
+                field=f"pools.{pool.name}.system",
+            )  # fmt: skip
+    windows = ", ".join(pool.name for pool in design.pools if pool.windows)
+    if windows and design.data_plane == "cilium":
+        yield Finding(
+            ERROR, f"The Cilium data plane has no Windows nodes, such as those of {windows}.",
+            ("cilium.windows",), "Choose the azure data plane, or Linux pools.", field="data_plane",
+        )  # fmt: skip
+
+
+def _needs(model: NetworkModel, design: Design) -> Findings:
+    for need in sorted(design.needs & set(model.unmet)):
+        yield Finding(
+            ERROR, f"{model.title} does not give what you need: {NEEDS[need]}.",
+            (model.unmet[need],), "Choose a model that does.", field="needs",
+        )  # fmt: skip
+
+
+def _outbound(design: Design) -> Findings:
+    outbound = design.outbound
+    if outbound.type == "loadBalancer":
+        if problem := ports_problem(outbound.ports_per_node):
+            yield Finding(
+                ERROR, f"{problem.value:,} {problem.rule}", ("snat.ports_multiple_of",),
+                problem.way_out, field="outbound.ports_per_node",
+            )  # fmt: skip
+        most = max(int(size.partition("-")[2]) for size in fact("snat.default_table").value)
+        if not outbound.ports_per_node and 0 < design.planned_nodes <= most:
+            ports = default_ports(design.planned_nodes)
+            yield Finding(
+                ADVICE, f"Each node gets {ports:,} outbound ports to one destination, by the "
+                "number of nodes.",
+                ("snat.default_table", "snat.more_ips_do_not_raise_ports_per_node"),
+                "If pods open many connections to one address, set the ports a node, or use a NAT "
+                "gateway.", field="outbound.ports_per_node",
+            )  # fmt: skip
+    if outbound.type == "userDefinedRouting" and outbound.next_hop is None:
+        yield Finding(
+            ERROR, "userDefinedRouting has no next hop.", ("udr.requirements",),
+            "Name the private address of the firewall or appliance.", field="outbound.next_hop",
+        )  # fmt: skip
+    if outbound.type == "userDefinedRouting" and design.load_balancer == "basic":
+        yield Finding(
+            ERROR, "userDefinedRouting needs the Standard load balancer.", ("udr.requirements",),
+            "Choose the standard load balancer.", field="load_balancer",
+        )  # fmt: skip
+
+
+def _names(model: NetworkModel, design: Design) -> Findings:
+    most = number("overlay.name_length")
+    for subnet in design.subnets:
+        if model.names_are_labels and len(subnet.name) > most:
+            yield Finding(
+                ERROR, f"The name of the subnet {subnet.name} has {len(subnet.name)} characters.",
+                ("overlay.name_length",), f"Use at most {most}.", field=f"subnets.{subnet.name}",
+            )  # fmt: skip
+
+
+def _what_ends(model: NetworkModel, design: Design) -> Findings:
+    today, windows = design.today, design.windows
+    if model.ends:
+        yield _ending(today, model.ends, model.title, "Choose Azure CNI Overlay.", "model")
+    if design.policy == "azure":
+        name, do = "Azure Network Policy Manager", "Choose Cilium or Calico."
+        if windows:
+            yield _ending(today, "npm.windows_end", f"{name} on Windows", do, "policy")
+        yield _ending(today, "npm.linux_end", f"{name} on Linux", do, "policy")
+    if design.load_balancer == "basic":
+        do = "Choose the standard load balancer."
+        yield _ending(today, "lb.basic_retired", "The Basic load balancer", do, "load_balancer")
+    for pool in design.pools:
+        if pool.system == "Windows2019":
+            yield _ending(
+                today, "windows.server_2019_end", f"Windows Server 2019, which {pool.name} runs,",
+                "Choose Windows2022 or Windows2025.", f"pools.{pool.name}.system",
+            )  # fmt: skip
+
+
+def _ending(today: date, fact_id: str, name: str, do: str, field: str) -> Finding:
+    """An error once the day has come, a warning before."""
+    end = date.fromisoformat(fact(fact_id).value)
+    if today >= end:
+        return Finding(ERROR, f"{name} ended on {end}.", (fact_id,), do, field=field)
+    days = (end - today).days
+    said = f"{name} ends on {end}, in {days:,} days."
+    return Finding(WARNING, said, (fact_id,), do, field=field)
