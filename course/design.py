@@ -82,7 +82,7 @@ class Pool:
     pods with an address of their own that you expect on each node; None: as many as may run.
     `subnet` and `pod_subnet` name the subnets that it uses.
 
-    Raises InputError for a number, name or system that cannot be.
+    Raises InputError for a number, name (fact aks.pool_names) or system that cannot be.
 
     >>> Pool("user", nodes=3, max_nodes=20).planned_nodes
     20
@@ -225,7 +225,8 @@ class Design:
     """A cluster as one wants it. `model` is the id of the model chosen, "" while none is.
 
     `today` is the day on which retirement dates are looked at. `kubernetes` is a minor version
-    like "1.34", "" if unknown. Raises InputError for what cannot be; whether AKS would accept the
+    like "1.34", "" if unknown. `own_network` is false where AKS makes the virtual network itself.
+    Raises InputError for what cannot be; whether AKS would accept the
     design is another question, answered by findings.
     """
 
@@ -235,6 +236,7 @@ class Design:
     kubernetes: str = ""
     tier: str = "Standard"
     pools: tuple[Pool, ...] = field(default_factory=lambda: (Pool(),))
+    own_network: bool = True
     vnet: tuple[IPNetwork, ...] = field(default_factory=lambda: (IPNetwork("10.240.0.0/16"),))
     subnets: tuple[Subnet, ...] = ()
     pod_range: IPNetwork | None = None

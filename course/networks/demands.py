@@ -16,7 +16,7 @@ from netaddr import IPNetwork
 from course.addresses import canonical
 from course.design import Design, Pool
 from course.facts import fact, number
-from course.finding import Demand
+from course.finding import Demand, Finding, Severity
 from course.sizing.pod_range import addresses_per_node
 from course.subnet import total_addresses
 from course.working import Line
@@ -70,6 +70,20 @@ def pod_range(design: Design, per_node_fact: str) -> Demand:
     return Demand(
         "pod range", "pods", nodes * each, 0, prefix, tuple(lines), where, steady=steady,
         fact=per_node_fact, refusal=refusal,
+    )  # fmt: skip
+
+
+def too_large(design: Design, fact_id: str) -> tuple[Finding, ...]:
+    """Findings for pod subnets larger than the largest, a fact."""
+    largest = number(fact_id)
+    names = dict.fromkeys(pool.pod_subnet for pool in design.pools)
+    return tuple(
+        Finding(
+            Severity.ERROR, f"The pod subnet {name} is larger than a /{largest}.", (fact_id,),
+            f"Make it a /{largest} or smaller.", field=f"subnets.{name}",
+        )
+        for name in names
+        if (subnet := design.subnet(name)) and subnet.range.prefixlen < largest
     )  # fmt: skip
 
 

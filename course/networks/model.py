@@ -53,7 +53,7 @@ class NetworkModel(ABC):
     flat: ClassVar[bool] = True
     policies: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "azure": ("none", "calico", "azure"),
-        "cilium": ("none", "cilium"),
+        "cilium": ("cilium",),
     }
     data_plane_fact: ClassVar[str] = "cilium.ipam_options"
     policy_fact: ClassVar[str] = "policy.engines"

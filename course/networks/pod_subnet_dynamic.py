@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from course.design import Choices, Design, Pool
 from course.facts import number
-from course.finding import Demand, Limit, Severity
-from course.networks.demands import node_subnets, one_address, pod_subnets
+from course.finding import Demand, Finding, Limit, Severity
+from course.networks.demands import node_subnets, one_address, pod_subnets, too_large
 from course.networks.model import Move, NetworkModel, Reason
 from course.sizing.pod_subnet import pool_target
 from course.working import Line
@@ -60,6 +60,10 @@ class PodSubnetDynamic(NetworkModel):
                 severity=Severity.WARNING,
             ),
         )  # fmt: skip
+
+    def checks(self, design: Design) -> tuple[Finding, ...]:
+        """A pod subnet that is too large."""
+        return too_large(design, "dynamic.max_subnet_prefix")
 
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, and pools with a pod subnet."""

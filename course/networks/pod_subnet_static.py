@@ -8,7 +8,7 @@ from typing import ClassVar
 from course.design import Choices, Design, Pool
 from course.facts import number
 from course.finding import Demand, Finding, Limit, Severity
-from course.networks.demands import node_subnets, one_address, pod_subnets
+from course.networks.demands import node_subnets, one_address, pod_subnets, too_large
 from course.networks.model import NetworkModel, Reason
 from course.sizing.pod_subnet import block_size, blocks_per_node
 from course.working import Line
@@ -66,20 +66,9 @@ class PodSubnetStatic(NetworkModel):
         )  # fmt: skip
 
     def checks(self, design: Design) -> tuple[Finding, ...]:
-        """A max-pods that leaves addresses of a block unused; a subnet larger than a /12."""
-        found = [_wasteful(pool) for pool in design.pools if wasted(pool)]
-        largest = number("static.max_subnet_prefix")
-        for name in {pool.pod_subnet for pool in design.pools}:
-            subnet = design.subnet(name)
-            if subnet and subnet.range.prefixlen < largest:
-                found.append(
-                    Finding(
-                        Severity.ERROR, f"The pod subnet {name} is larger than a /{largest}.",
-                        ("static.max_subnet_prefix",), f"Make it a /{largest} or smaller.",
-                        field=f"subnets.{name}",
-                    )
-                )  # fmt: skip
-        return tuple(found)
+        """A max-pods that leaves addresses of a block unused; a subnet that is too large."""
+        wasteful = (_wasteful(pool) for pool in design.pools if wasted(pool))
+        return (*wasteful, *too_large(design, "static.max_subnet_prefix"))
 
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, and pools with a pod subnet of static blocks."""

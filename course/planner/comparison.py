@@ -47,8 +47,8 @@ class ModelPlan:
 
     @property
     def network_addresses(self) -> int:
-        """Addresses that it takes of the virtual network."""
-        return self.model.network_addresses(self.demands)
+        """Addresses that it takes of the virtual network at the peak."""
+        return sum(demand.needed for demand in self.demands if demand.kind != "pod range")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def plan(design: Design, model: NetworkModel) -> ModelPlan:
         *(_unplaced(demand) for demand in demands if demand.range is None),
         *(_broken(limit) for limit in found if limit.broken),
         *range_findings(settled, demands),
-        *support_findings(model, settled),
+        *support_findings(model, settled, demands),
         *model.checks(settled),
     )
     ordered = sorted(findings, key=lambda finding: _ORDER.index(finding.severity))

@@ -44,9 +44,11 @@ def _virtual_network(design: Design) -> Findings:
                         "Choose an address space that no connected network uses.",
                         field="vnet",
                     )
-    for one, other in _pairs(design.vnet):
+    for first, second in _pairs(design.vnet):
+        if not overlaps(first, second):
+            continue
         yield Finding(
-            ERROR, f"The virtual network names {canonical(one)} and {canonical(other)}, which "
+            ERROR, f"The virtual network names {canonical(first)} and {canonical(second)}, which "
             "overlap.", ("azure.subnets_disjoint",), "Name each address once.", field="vnet",
         )  # fmt: skip
 
@@ -91,9 +93,14 @@ def _service_range(design: Design) -> Findings:
             f"Make it smaller than a /{most}, such as a /16.", field="service_range",
         )  # fmt: skip
     if problem := dns_problem(design.service_range, design.dns_address):
+        address, code = canonical(design.dns_address), fact("service.dns_refusal").value
+        inside = contains(design.service_range, design.dns_address)
         yield Finding(
-            ERROR, f"The cluster DNS address {problem.value} {problem.rule}",
-            ("service.dns_ip_rule",), problem.way_out, field="dns_address",
+            ERROR, f"The cluster DNS address {address} {problem.rule}",
+            ("service.dns_ip_rule", *(() if inside else ("service.dns_refusal",))),
+            problem.way_out, field="dns_address",
+            refusal="" if inside else f"{code}: The DNS service IP {address} is out of the range "
+            f"defined by service CIDR {where}.",
         )  # fmt: skip
     code = fact("service.cidr_overlap_refusal").value
     for subnet in design.subnets:

@@ -1,22 +1,25 @@
-"""What does not go together (policy engine, data plane, systems, needs, the way out), and what ends."""
+"""What does not go together (policy engine, data plane, systems, needs, way out), and what ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from course.cluster import NodePool, max_pods_problem
 from course.design import NEEDS, Design
 from course.facts import fact, number
-from course.finding import Finding, Severity
+from course.finding import Demand, Finding, Severity
 from course.networks.model import NetworkModel
 from course.outbound import default_ports, ports_problem
+from course.planner.versions import is_later
 
 Findings = Iterator[Finding]
 ERROR, WARNING, ADVICE = Severity.ERROR, Severity.WARNING, Severity.ADVICE
 
 
-def support_findings(model: NetworkModel, design: Design) -> tuple[Finding, ...]:
+def support_findings(
+    model: NetworkModel, design: Design, demands: Sequence[Demand]
+) -> tuple[Finding, ...]:
     """Every finding about what a settled design combines, and about what ends, in a model."""
     return (
         *_pools(design),
@@ -24,6 +27,7 @@ def support_findings(model: NetworkModel, design: Design) -> tuple[Finding, ...]
         *_systems(model, design),
         *_needs(model, design),
         *_outbound(design),
+        *_network(design, demands),
         *_names(model, design),
         *_what_ends(model, design),
     )
@@ -56,10 +60,13 @@ def _data_plane(model: NetworkModel, design: Design) -> Findings:
             field="data_plane",
         )  # fmt: skip
     elif design.policy not in engines:
+        code = fact("cilium.policy_required").value
+        cilium = design.data_plane == "cilium"
         yield Finding(
             ERROR, f"{model.title} with the {design.data_plane} data plane has no policy engine "
             f"{design.policy}.", (model.policy_fact,),
             f"Choose {' or '.join(engines)}.", field="policy",
+            refusal=f"{code}: Cilium dataplane requires network policy cilium." if cilium else "",
         )  # fmt: skip
 
 
@@ -71,6 +78,19 @@ def _systems(model: NetworkModel, design: Design) -> Findings:
                 (model.system_fact,), f"It has {', '.join(model.systems)}.",
                 field=f"pools.{pool.name}.system",
             )  # fmt: skip
+        last = fact("windows.last_kubernetes").value.get(pool.system)
+        if last and is_later(design.kubernetes, last):
+            yield Finding(
+                ERROR, f"{pool.system}, which {pool.name} runs, ends with Kubernetes {last}.",
+                ("windows.last_kubernetes",), "Choose a newer Windows Server.",
+                field=f"pools.{pool.name}.system",
+            )  # fmt: skip
+    if design.pools[0].windows:
+        yield Finding(
+            ERROR, f"The first pool, {design.pools[0].name}, runs Windows.",
+            ("aks.first_pool_linux",), "Put a Linux pool first.",
+            field=f"pools.{design.pools[0].name}.system",
+        )  # fmt: skip
     windows = ", ".join(pool.name for pool in design.pools if pool.windows)
     if windows and design.data_plane == "cilium":
         yield Finding(
@@ -114,6 +134,30 @@ def _outbound(design: Design) -> Findings:
         yield Finding(
             ERROR, "userDefinedRouting needs the Standard load balancer.", ("udr.requirements",),
             "Choose the standard load balancer.", field="load_balancer",
+        )  # fmt: skip
+
+
+def _network(design: Design, demands: Sequence[Demand]) -> Findings:
+    """Whose the virtual network is."""
+    outbound = design.outbound.type
+    if design.own_network and outbound == "managedNATGateway":
+        code = fact("outbound.managed_nat_own_network").value
+        yield Finding(
+            ERROR, "managedNATGateway works only where AKS makes the virtual network itself.",
+            ("outbound.managed_nat_own_network",), "Choose userAssignedNATGateway.",
+            refusal=f"{code}: Outbound type is managedNATGateway but agent pool "
+            f"'{design.pools[0].name}' is using custom VNet, which is not allowed.",
+            field="outbound.type",
+        )  # fmt: skip
+    if not design.own_network and outbound in ("userAssignedNATGateway", "userDefinedRouting"):
+        yield Finding(
+            ERROR, f"{outbound} needs a virtual network of your own.", ("udr.requirements",),
+            "Plan a network of your own, or choose another way out.", field="own_network",
+        )  # fmt: skip
+    if not design.own_network and any(each.kind == "pod subnet" for each in demands):
+        yield Finding(
+            ERROR, "A pod subnet needs a virtual network of your own.", ("podsubnet.delegated",),
+            "Plan a network of your own.", field="own_network",
         )  # fmt: skip
 
 

@@ -1,0 +1,74 @@
+"""Which ways lead from one model to another, and what stands in the way of each.
+
+>>> from course.design import Design
+>>> from course.networks import model
+>>> from course.planner.comparison import plan
+>>> old = plan(Design(kubernetes="1.26"), model("kubenet"))
+>>> for way in moves(old)[:1]:
+...     print(way.to, way.in_place, *way.blockers, sep="; ")
+overlay; True; It needs Kubernetes 1.27 or later; the cluster has 1.26.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from course.design import Design
+from course.networks import all_models
+from course.networks.model import Move
+from course.planner.comparison import ModelPlan
+from course.planner.versions import is_at_least
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to another model. `in_place` is whether the cluster stays; without blockers it is open.
+
+    `to` and `to_title` are the other model's id and title, `how` the command or the words for it.
+    """
+
+    to: str
+    to_title: str
+    how: str
+    in_place: bool
+    blockers: tuple[str, ...]
+    facts: tuple[str, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not self.blockers
+
+
+def moves(plan: ModelPlan) -> tuple[Way, ...]:
+    """A way to every other model: the one that AKS knows, else a new cluster.
+
+    Sources: facts migrate.ipam_paths, migrate.podsubnet_to_overlay, static.migration.
+    """
+    known = {move.to: move for move in plan.model.moves}
+    ways = []
+    for other in all_models():
+        if other.id == plan.model.id:
+            continue
+        if move := known.get(other.id):
+            ways.append(_known(plan.design, move, other.title))
+        else:
+            ways.append(_new_cluster(other.id, other.title))
+    return tuple(sorted(ways, key=lambda way: not way.in_place))
+
+
+def _known(design: Design, move: Move, title: str) -> Way:
+    blockers = []
+    if move.needs_kubernetes and not is_at_least(design.kubernetes, move.needs_kubernetes):
+        has = f"the cluster has {design.kubernetes}" if design.kubernetes else "say which it has"
+        blockers.append(f"It needs Kubernetes {move.needs_kubernetes} or later; {has}.")
+    if move.without_policy and design.policy != "none":
+        blockers.append(
+            f"It needs a cluster without a network policy engine; this one has {design.policy}."
+        )
+    return Way(move.to, title, move.how, move.in_place, tuple(blockers), move.facts)
+
+
+def _new_cluster(to: str, title: str) -> Way:
+    how = "a new cluster beside the old one; move the workloads, then delete the old one"
+    return Way(to, title, how, False, (), ("migrate.ipam_paths",))
