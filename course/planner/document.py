@@ -142,7 +142,7 @@ def _known(name: str, path: str, readers: Mapping[str, Reader]) -> Reader:
         return readers[name]
     near = get_close_matches(name[:80], readers, n=1)
     raise _problem(
-        path[:200], name, "is no field of a plan.",
+        path[:200] or "plan", name, "is no field of a plan.",
         f"Did you mean {near[0]}?" if near else f"There are {', '.join(readers)}.",
     )  # fmt: skip
 

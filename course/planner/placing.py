@@ -27,13 +27,13 @@ def place(design: Design, demands: Sequence[Demand]) -> tuple[Demand, ...]:
     if not wanting:
         return tuple(demands)
     placed: dict[tuple[str, str], IPNetwork] = {}
-    taken = [subnet.range for subnet in design.subnets]
+    taken = [*_busy(design), *(each.range for each in demands if each.range is not None)]
     for each in sorted(wanting, key=lambda demand: demand.min_prefix or 0):
         length = each.min_prefix or 0
         if each.kind == "pod range":
-            found = _pod_range(design, length)
+            found = _pod_range((*design.vnet, *taken), length)
         else:
-            found = _first_free(tuple(design.vnet), tuple(taken), length)
+            found = _first_free(design.vnet, tuple(taken), length)
         if found is not None:
             placed[each.kind, each.name] = found
             taken.append(found)
@@ -45,12 +45,14 @@ def place(design: Design, demands: Sequence[Demand]) -> tuple[Demand, ...]:
     )
 
 
-def _pod_range(design: Design, length: int) -> IPNetwork | None:
+def _busy(design: Design) -> Iterable[IPNetwork]:
+    """What a proposal must not overlap."""
+    named = (*design.subnets, *design.peered, *design.on_premises)
+    return (design.service_range, *(each.range for each in named))
+
+
+def _pod_range(busy: tuple[IPNetwork, ...], length: int) -> IPNetwork | None:
     """The default of AKS if it is large enough and free, else the first private range that is."""
-    busy = (
-        *design.vnet, design.service_range,
-        *(each.range for each in (*design.subnets, *design.peered, *design.on_premises)),
-    )  # fmt: skip
     default = parse_range(fact("aks.default_pod_cidr").value)
     if default.prefixlen <= length and not any(overlaps(default, each) for each in busy):
         return default

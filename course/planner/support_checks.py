@@ -197,5 +197,5 @@ def _ending(today: date, fact_id: str, name: str, do: str, field: str) -> Findin
     if today >= end:
         return Finding(ERROR, f"{name} ended on {end}.", (fact_id,), do, field=field)
     days = (end - today).days
-    said = f"{name} ends on {end}, in {days:,} days."
+    said = f"{name} ends on {end}, in {days:,} day{'s' if days > 1 else ''}."
     return Finding(WARNING, said, (fact_id,), do, field=field)
