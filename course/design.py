@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from netaddr import IPAddress, IPNetwork
 
@@ -142,9 +143,9 @@ class Pool:
         """The most nodes outside of upgrades: what the autoscaler may make of the pool."""
         return self.nodes if self.max_nodes is None else self.max_nodes
 
-    @property
+    @cached_property  # asked for very often
     def surge_nodes(self) -> int:
-        """Nodes that an upgrade adds, if its max-surge is known. See Design.settled."""
+        """Nodes that an upgrade adds, if its max-surge is known: a model settles it."""
         return surge_nodes(self.planned_nodes, 0 if self.max_surge is None else self.max_surge)
 
     @property
@@ -289,12 +290,12 @@ class Design:
         """Whether a pool runs Windows."""
         return any(pool.windows for pool in self.pools)
 
-    @property
+    @cached_property
     def planned_nodes(self) -> int:
         """The most nodes outside of upgrades."""
         return sum(pool.planned_nodes for pool in self.pools)
 
-    @property
+    @cached_property
     def peak_nodes(self) -> int:
         """The most nodes at any time, if all pools are upgraded at once."""
         return sum(pool.peak_nodes for pool in self.pools)

@@ -134,6 +134,7 @@ kubenet.max_nodes, ...?
         raise InputError(fact_id, "is no fact of this course.", _near(fact_id)) from None
 
 
+@cache  # a planner asks for the same few dozen at each keystroke
 def number(fact_id: str) -> int:
     """The value of a fact that is a whole number.
 

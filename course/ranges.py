@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import combinations
 
 from netaddr import IPAddress, IPNetwork
@@ -35,8 +36,12 @@ def reserved_overlaps(network: IPNetwork) -> list[IPNetwork]:
 
     Source: fact aks.reserved_ranges.
     """
-    kept = [parse_range(text) for text in fact("aks.reserved_ranges").value]
-    return [each for each in kept if overlaps(each, network)]
+    return [each for each in _reserved_ranges() if overlaps(each, network)]
+
+
+@cache
+def _reserved_ranges() -> tuple[IPNetwork, ...]:
+    return tuple(parse_range(text) for text in fact("aks.reserved_ranges").value)
 
 
 def dns_problem(service_range: IPNetwork, dns_address: IPAddress) -> InputError | None:

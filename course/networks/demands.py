@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from netaddr import IPNetwork
 
@@ -160,18 +161,19 @@ class _Subnet:
         )
 
 
-def _nodes(pool: Pool) -> list[Line]:
+@lru_cache(maxsize=1024)  # every demand of every model shows them
+def _nodes(pool: Pool) -> tuple[Line, ...]:
     """The nodes of a pool at its peak."""
     surge = f"max-surge {pool.max_surge}"
     if "%" in str(pool.max_surge):
         surge = f"{pool.max_surge} of {pool.planned_nodes:,}, rounded up"
-    return [
+    return (
         Line(f"surge nodes of {pool.name}", surge, pool.surge_nodes, "surge.rounding"),
         Line(
             f"nodes of {pool.name} at the peak", f"{pool.planned_nodes:,} + {pool.surge_nodes:,}",
             pool.peak_nodes,
         ),
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _smallest(what: str, prefix: int | None, kept: int) -> Line:

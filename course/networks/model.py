@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar
 
+from course.cluster import MaxSurge
 from course.design import Choices, Design, Pool
 from course.finding import Demand, Finding, Limit
 
@@ -92,10 +94,14 @@ class NetworkModel(ABC):
 
     def settle(self, design: Design) -> Design:
         """The design with this model's defaults in place of what was left out."""
-        return replace(design, pools=tuple(self._settled(pool, design) for pool in design.pools))
+        max_pods, surge = self.default_max_pods(design.choices), design.choices.surge
+        pools = tuple(_settled(pool, max_pods, surge) for pool in design.pools)
+        return replace(design, pools=pools)
 
-    def _settled(self, pool: Pool, design: Design) -> Pool:
-        max_pods = self.default_max_pods(design.choices) if pool.max_pods is None else pool.max_pods
-        surge = design.choices.surge if pool.max_surge is None else pool.max_surge
-        pods = max_pods if pool.pods is None else min(pool.pods, max_pods)
-        return replace(pool, max_pods=max_pods, max_surge=surge, pods=pods)
+
+@lru_cache(maxsize=1024)  # the models ask for the same pools, and a planner asks again and again
+def _settled(pool: Pool, default_max_pods: int, default_surge: MaxSurge) -> Pool:
+    max_pods = default_max_pods if pool.max_pods is None else pool.max_pods
+    surge = default_surge if pool.max_surge is None else pool.max_surge
+    pods = max_pods if pool.pods is None else min(pool.pods, max_pods)
+    return replace(pool, max_pods=max_pods, max_surge=surge, pods=pods)
