@@ -142,7 +142,7 @@ BROKEN = [
     ("overlay", "outbound.managed_nat_own_network",
      {"outbound": Outbound("managedNATGateway"), "own_network": False}, None),
     ("pod-subnet-dynamic", "podsubnet.delegated", {"own_network": False}, ERROR),
-    ("overlay", "udr.requirements", {"outbound": Outbound("userDefinedRouting")}, ERROR),
+    ("overlay", "udr.requirements", {"outbound": Outbound("userDefinedRouting")}, WARNING),
     ("overlay", "udr.requirements", {"outbound": Outbound(
         "userDefinedRouting", next_hop=IPAddress("10.1.0.4"))}, None),
     ("overlay", "udr.requirements", {"own_network": False, "outbound": Outbound(

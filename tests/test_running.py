@@ -155,8 +155,10 @@ def test_without_the_cluster_nobody_knows_whose_the_scale_sets_are():
 def test_pods_of_a_pod_subnet_and_the_way_out_of_a_nat_gateway():
     found = from_samples("pod_subnet_static_show", "pod_subnet_vnet").design
     assert (found.pools[0].subnet, found.pools[0].pod_subnet) == ("snet-nodes", "snet-pods-static")
-    assert (found.outbound.type, found.outbound.addresses) == ("managedNATGateway", 4)
+    assert found.outbound.type == "userAssignedNATGateway"
     assert found.pod_range is None
+    found = from_samples("managed_vnet_show").design
+    assert (found.outbound.type, found.outbound.addresses) == ("managedNATGateway", 4)
 
 
 def test_a_kubenet_cluster_behind_an_appliance_asks_for_its_address():

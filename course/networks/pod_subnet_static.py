@@ -89,8 +89,8 @@ def _wasteful(pool: Pool) -> Finding:
     best = (pool.max_pods or 1) + wasted(pool)
     return Finding(
         Severity.ADVICE,
-        f"With max-pods {pool.max_pods} each node of {pool.name} holds {wasted(pool)} addresses "
-        "that no pod can use.",
+        f"With max-pods {pool.max_pods}, addresses that no pod can use on each node of "
+        f"{pool.name}: {wasted(pool)}.",
         ("static.efficient_max_pods",),
         f"Set max-pods to {best}: it takes no address more.",
         field=f"pools.{pool.name}.max_pods",

@@ -33,10 +33,11 @@ def limits(model: NetworkModel, design: Design, demands: Sequence[Demand]) -> tu
 def _of_demand(demand: Demand, network: IPNetwork) -> Limit:
     where = canonical(network)
     name = demand.kind if demand.kind == "pod range" else f"{demand.kind} {demand.name}"
-    when = "" if demand.steady > demand.available else " while it is scaled out or upgraded"
+    later = demand.steady <= demand.available < demand.needed
+    when = " while it is scaled out or upgraded" if later else ""
     return Limit(
         id=f"{demand.kind} {demand.name}",
-        what=f"addresses of the {name}, {where}{when}",
+        what=f"addresses of the {name} ({where}){when}",
         used=demand.needed,
         most=demand.available,
         fact=demand.fact,

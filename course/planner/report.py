@@ -9,8 +9,12 @@ from course.facts import fact
 from course.finding import Demand, Finding
 from course.networks.model import Reason
 from course.planner.comparison import Comparison, ModelPlan
+from course.planner.growth import outlook
 from course.planner.moves import moves
 from course.working import as_text
+
+
+TIGHTEST = 5  # of all limits, these are shown
 
 
 def markdown(comparison: Comparison) -> str:
@@ -31,6 +35,8 @@ def markdown(comparison: Comparison) -> str:
         _findings(judged),
         f"## Addresses in {judged.model.title}",
         *(_demand(demand) for demand in judged.demands),
+        f"## Head-room in {judged.model.title}",
+        _head_room(comparison),
         f"## Ways out of {judged.model.title}",
         _ways(judged),
         "## Sources",
@@ -124,6 +130,22 @@ def _finding(finding: Finding) -> Iterable[str]:
 
 def _demand(demand: Demand) -> str:
     return f"```\n{as_text(where(demand), demand.working)}\n```"
+
+
+def _head_room(comparison: Comparison) -> str:
+    """What is used most, and how far each number of each pool can grow before what breaks."""
+    found = outlook(comparison.design, comparison.judged.model)
+    lines = [
+        f"- {room.share_text} used: {room.limit.used:,} of {room.limit.most:,} {room.limit.what}"
+        for room in found.head_room[:TIGHTEST]
+    ]
+    for growth in found.growths:
+        breaks = growth.breaks[0].how if growth.breaks else growth.end_why
+        at = growth.shown(growth.end if growth.breaks_at is None else growth.breaks_at)
+        verb = "breaks at" if growth.breaks else "ends at"
+        room = f"{growth.what} of {growth.pool}: {growth.shown(growth.left)} more"
+        lines.append(f"- {room}; {verb} {at}: {breaks}")
+    return "\n".join(lines)
 
 
 def _ways(plan: ModelPlan) -> str:

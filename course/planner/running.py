@@ -91,13 +91,13 @@ def _read(given: Documents) -> Running:
 
 def _tell_what_was_given(given: Documents, report: Report) -> None:
     counts = {
-        "cluster (az aks show)": len(given.clusters),
+        "clusters (az aks show)": len(given.clusters),
         "node pools (az aks nodepool list)": len(given.pools),
         "virtual networks (az network vnet)": len(given.networks),
         "nodes (kubectl get nodes)": len(given.nodes),
         "of other kinds, left out": given.unknown,
     }
-    told = "; ".join(f"{count} {what}" for what, count in counts.items() if count)
+    told = "; ".join(f"{what}: {count}" for what, count in counts.items() if count)
     report.note(f"Read: {told}.")
 
 

@@ -127,8 +127,9 @@ def _outbound(design: Design) -> Findings:
             )  # fmt: skip
     if outbound.type == "userDefinedRouting" and outbound.next_hop is None:
         yield Finding(
-            ERROR, "userDefinedRouting has no next hop.", ("udr.requirements",),
-            "Name the private address of the firewall or appliance.", field="outbound.next_hop",
+            WARNING, "The plan does not say where userDefinedRouting leads.",
+            ("udr.requirements",), "Name the private address of the firewall or appliance.",
+            field="outbound.next_hop",
         )  # fmt: skip
     if outbound.type == "userDefinedRouting" and design.load_balancer == "basic":
         yield Finding(
