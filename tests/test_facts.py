@@ -62,7 +62,8 @@ def test_the_report_puts_the_oldest_facts_first_and_the_undated_before_them():
     assert dates == sorted(dates)
     lines = age_report(date(2026, 11, 20)).splitlines()
     assert len(lines) == len(all_facts()) + 1
-    assert "natgw.idle_timeout_default" in lines[1]
+    undated = sorted(each.id for each in by_age() if each.as_of == date.min)
+    assert [line.split()[-1] for line in lines[1 : 1 + len(undated)]] == undated
     assert lines[1].split()[:2] == ["?", "unknown"]
 
 

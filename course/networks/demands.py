@@ -26,6 +26,14 @@ from course.working import Line
 PerNode = Callable[[Pool], tuple[Line, ...]]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Addresses of a subnet that serve nobody, and the fact that says so."""
+
+    addresses: int
+    fact: str
+
+
 def one_address(pool: Pool) -> tuple[Line, ...]:
     """What a node takes where its pods live elsewhere."""
     return (Line(f"addresses a node of {pool.name}", "1 for the node", 1),)
@@ -42,9 +50,9 @@ def node_subnets(design: Design, per_node: PerNode) -> tuple[Demand, ...]:
     return tuple(demands)
 
 
-def pod_subnets(design: Design, per_node: PerNode, kept: int | None = None) -> tuple[Demand, ...]:
-    """What each pod subnet gives to the nodes that use it. `kept` addresses serve nobody, if not
-    the five that Azure keeps of every subnet."""
+def pod_subnets(design: Design, per_node: PerNode, kept: Kept | None = None) -> tuple[Demand, ...]:
+    """What each pod subnet gives to the nodes that use it. `kept` are addresses that serve nobody,
+    if not the five that Azure keeps of every subnet."""
     demands = []
     for name in dict.fromkeys(pool.pod_subnet for pool in design.pools):
         pools = [pool for pool in design.pools if pool.pod_subnet == name]
@@ -61,7 +69,7 @@ def pod_range(design: Design, per_node_fact: str) -> Demand:
     lines += [
         Line("nodes at the peak", " + ".join(terms), nodes),
         Line("addresses needed", f"{nodes:,} x {each}", nodes * each, per_node_fact),
-        _smallest("smallest pod range", prefix, 0),
+        _smallest("smallest pod range", prefix, Kept(0, "")),
     ]
     steady = each * sum(pool.nodes for pool in design.pools)
     where = design.pod_range
@@ -121,11 +129,12 @@ class _Subnet:
     pools: list[Pool]
     per_node: PerNode
     internal: int
-    kept: int | None = None
+    kept: Kept | None = None
 
     def demand(self) -> Demand:
         """What they take of it, with the working."""
-        kept = number("azure.reserved_per_subnet") if self.kept is None else self.kept
+        by_azure = Kept(number("azure.reserved_per_subnet"), "azure.reserved_per_subnet")
+        kept = self.kept or by_azure
         each = [self.per_node(pool) for pool in self.pools]
         counts = [int(lines[-1].result) for lines in each]
         peaks = [pool.peak_nodes * count for pool, count in zip(self.pools, counts, strict=True)]
@@ -134,29 +143,30 @@ class _Subnet:
         besides = self.internal + others
         needed = sum(peaks) + besides
         steady = besides + sum(p.nodes * count for p, count in zip(self.pools, counts, strict=True))
-        prefix = smallest_prefix(needed, kept)
+        prefix = smallest_prefix(needed, kept.addresses)
         working: list[Line] = []
         for pool, lines, count, peak in zip(self.pools, each, counts, peaks, strict=True):
             how = f"{pool.peak_nodes:,} x {count:,}"
             working += [*_nodes(pool), *lines, Line(f"addresses of {pool.name}", how, peak)]
         working += self._sum(peaks, others, needed, prefix, kept)
         where = given.range if given else None
-        left = int(where.size) - kept if where else 0
+        left = int(where.size) - kept.addresses if where else 0
         asked = steady if steady > left else needed
         refusal = _preallocation_refusal(asked - others, left - others, where, self.name)
         return Demand(
-            self.kind, self.name, needed, kept, prefix, tuple(working), where,
+            self.kind, self.name, needed, kept.addresses, prefix, tuple(working), where,
             steady=steady, fact=each[0][-1].fact or "azure.reserved_per_subnet", refusal=refusal,
         )  # fmt: skip
 
     def _sum(
-        self, peaks: list[int], others: int, needed: int, prefix: int | None, kept: int
+        self, peaks: list[int], others: int, needed: int, prefix: int | None, kept: Kept
     ) -> Iterable[Line]:
+        together = "surge.all_pools" if len(peaks) > 1 else ""
         terms = [f"{peak:,}" for peak in peaks]
         terms += [f"{self.internal:,} for internal Services"] if self.internal else []
         terms += [f"{others:,} taken by others"] if others else []
         return (
-            Line("addresses needed", " + ".join(terms), needed),
+            Line("addresses needed", " + ".join(terms), needed, together),
             _smallest("smallest subnet", prefix, kept),
         )
 
@@ -176,14 +186,14 @@ def _nodes(pool: Pool) -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-def _smallest(what: str, prefix: int | None, kept: int) -> Line:
+def _smallest(what: str, prefix: int | None, kept: Kept) -> Line:
     if prefix is None:
         return Line(what, "no IPv4 range is large enough", "none")
     total = total_addresses(prefix)
-    if not kept:
+    if not kept.addresses:
         return Line(what, f"{total:,} addresses", f"/{prefix}")
-    how = f"{total:,} - {kept} = {total - kept:,} are left"
-    return Line(what, how, f"/{prefix}", "azure.reserved_per_subnet")
+    how = f"{total:,} - {kept.addresses} = {total - kept.addresses:,} are left"
+    return Line(what, how, f"/{prefix}", kept.fact)
 
 
 def _preallocation_refusal(needed: int, available: int, where: IPNetwork | None, name: str) -> str:

@@ -23,10 +23,12 @@ class Reason:
 
 @dataclass(frozen=True)
 class Move:
-    """A way from one model to another. `to` is a model's id, `how` the command or the words for it.
+    """A way out of a model. `to` is another model's id, or "cilium" for that data plane; `how` is
+    the command or the words for it.
 
     `in_place` is whether the cluster stays the same one. `needs_kubernetes` is the least version,
-    `without_policy` whether the cluster must have no network policy engine.
+    `without_policy` whether the cluster must have no network policy engine, `without_windows`
+    whether it must have no Windows nodes.
     """
 
     to: str
@@ -35,6 +37,16 @@ class Move:
     in_place: bool = True
     needs_kubernetes: str = ""
     without_policy: bool = False
+    without_windows: bool = False
+
+
+# the data plane changes apart from the model, in a step of its own
+TO_CILIUM = Move(
+    "cilium",
+    "az aks update --network-dataplane cilium",
+    ("migrate.dataplane_paths",),
+    without_windows=True,
+)
 
 
 class NetworkModel(ABC):

@@ -12,7 +12,7 @@ from course.design import Choices, Design, Pool
 from course.facts import number
 from course.finding import Demand
 from course.networks.demands import node_subnets
-from course.networks.model import Move, NetworkModel, Reason
+from course.networks.model import TO_CILIUM, Move, NetworkModel, Reason
 from course.working import Line
 
 
@@ -38,6 +38,7 @@ class NodeSubnet(NetworkModel):
             "--pod-cidr POD_RANGE", ("migrate.ipam_paths", "migrate.command"),
             needs_kubernetes="1.27", without_policy=True,
         ),
+        TO_CILIUM,
     )  # fmt: skip
 
     def default_max_pods(self, choices: Choices) -> int:

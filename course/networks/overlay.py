@@ -12,7 +12,7 @@ from course.design import Choices, Design
 from course.facts import number
 from course.finding import Demand, Finding, Limit, Severity
 from course.networks.demands import node_subnets, one_address, pod_range
-from course.networks.model import NetworkModel, Reason
+from course.networks.model import TO_CILIUM, NetworkModel, Reason
 from course.working import Line
 
 
@@ -40,6 +40,7 @@ class Overlay(NetworkModel):
     reasons_against = (
         Reason("nobody outside the cluster can reach a pod's address", "overlay.unsupported"),
     )
+    moves = (TO_CILIUM,)
 
     def default_max_pods(self, choices: Choices) -> int:
         """Source: fact overlay.default_max_pods."""

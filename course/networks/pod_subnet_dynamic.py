@@ -8,7 +8,7 @@ from course.design import Choices, Design, Pool
 from course.facts import number
 from course.finding import Demand, Finding, Limit, Severity
 from course.networks.demands import node_subnets, one_address, pod_subnets, too_large
-from course.networks.model import Move, NetworkModel, Reason
+from course.networks.model import TO_CILIUM, Move, NetworkModel, Reason
 from course.sizing.pod_subnet import pool_target
 from course.working import Line
 
@@ -37,6 +37,7 @@ class PodSubnetDynamic(NetworkModel):
             "pod-subnet-static", "new node pools with another pod subnet, then move the pods",
             ("static.migration",),
         ),
+        TO_CILIUM,
     )  # fmt: skip
 
     def default_max_pods(self, choices: Choices) -> int:

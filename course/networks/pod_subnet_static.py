@@ -8,7 +8,7 @@ from typing import ClassVar
 from course.design import Choices, Design, Pool
 from course.facts import number
 from course.finding import Demand, Finding, Limit, Severity
-from course.networks.demands import node_subnets, one_address, pod_subnets, too_large
+from course.networks.demands import Kept, node_subnets, one_address, pod_subnets, too_large
 from course.networks.model import NetworkModel, Reason
 from course.sizing.pod_subnet import block_size, blocks_per_node
 from course.working import Line
@@ -39,11 +39,10 @@ class PodSubnetStatic(NetworkModel):
     def demands(self, design: Design) -> tuple[Demand, ...]:
         """One address a node of its subnet; blocks of 16 of the pod subnet.
 
-        The first and the last block of the subnet hold addresses that Azure keeps, so nobody gets
-        these blocks.
+        Source: facts static.blocks_formula, static.reserved_blocks.
         """
         nodes = node_subnets(design, one_address)
-        return (*nodes, *pod_subnets(design, _one_node, kept=2 * block_size()))
+        return (*nodes, *pod_subnets(design, _one_node, kept=_reserved()))
 
     def network_addresses(self, demands: Sequence[Demand]) -> int:
         """A block of 16 counts as one: hence a million pods in a virtual network."""
@@ -95,6 +94,10 @@ def _wasteful(pool: Pool) -> Finding:
         f"Set max-pods to {best}: it takes no address more.",
         field=f"pools.{pool.name}.max_pods",
     )
+
+
+def _reserved() -> Kept:
+    return Kept(number("static.reserved_blocks") * block_size(), "static.reserved_blocks")
 
 
 def _one_node(pool: Pool) -> tuple[Line, ...]:

@@ -69,6 +69,11 @@ class Comparison:
         return next((plan for plan in self.plans if plan.works), None)
 
     @property
+    def failing(self) -> tuple[ModelPlan, ...]:
+        """The models in which the design does not work."""
+        return tuple(plan for plan in self.plans if not plan.works)
+
+    @property
     def judged(self) -> ModelPlan:
         """The plan that counts: of the model chosen, else the recommended, else the first."""
         if self.design.model:

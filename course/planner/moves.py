@@ -24,7 +24,8 @@ from course.planner.versions import is_at_least
 class Way:
     """A way to another model. `in_place` is whether the cluster stays; without blockers it is open.
 
-    `to` and `to_title` are the other model's id and title, `how` the command or the words for it.
+    `to` and `to_title` are the other model's id and title ("cilium": that data plane), `how` is the
+    command or the words for it.
     """
 
     to: str
@@ -41,12 +42,16 @@ class Way:
 
 
 def moves(plan: ModelPlan) -> tuple[Way, ...]:
-    """A way to every other model: the one that AKS knows, else a new cluster.
+    """A way to every other model, the one that AKS knows or else a new cluster, and to the Cilium
+    data plane if AKS knows one.
 
-    Sources: facts migrate.ipam_paths, migrate.podsubnet_to_overlay, static.migration.
+    Sources: facts migrate.ipam_paths, migrate.podsubnet_to_overlay, migrate.dataplane_paths,
+    static.migration.
     """
     known = {move.to: move for move in plan.model.moves}
     ways = []
+    if "cilium" in known and plan.design.data_plane != "cilium":
+        ways.append(_known(plan.design, known["cilium"], "the Cilium data plane"))
     for other in all_models():
         if other.id == plan.model.id:
             continue
@@ -66,6 +71,8 @@ def _known(design: Design, move: Move, title: str) -> Way:
         blockers.append(
             f"It needs a cluster without a network policy engine; this one has {design.policy}."
         )
+    if move.without_windows and design.windows:
+        blockers.append("It needs a cluster without Windows nodes.")
     return Way(move.to, title, move.how, move.in_place, tuple(blockers), move.facts)
 
 

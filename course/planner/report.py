@@ -13,7 +13,6 @@ from course.planner.growth import outlook
 from course.planner.moves import moves
 from course.working import as_text
 
-
 TIGHTEST = 5  # of all limits, these are shown
 
 
@@ -78,6 +77,7 @@ def _verdict(comparison: Comparison) -> str:
     lines = [f"**{verdict(comparison)}** Looked at on {comparison.design.today}.", ""]
     lines += [f"- for {best.model.title}: {each.text}" for each in best.model.reasons_for]
     lines += [f"- against it: {each.text}" for each in best.model.reasons_against]
+    lines += [f"- not {each.model.title}: {each.errors[0].what}" for each in comparison.failing]
     return "\n".join(lines)
 
 
