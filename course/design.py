@@ -329,9 +329,9 @@ def _surge(max_surge: object) -> None:
 def _unique(names: Iterable[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
-        if name in seen:
+        if name.lower() in seen:  # Azure takes names in any case
             raise InputError(name, f"names more than one {what}.", "Give each its own name.")
-        seen.add(name)
+        seen.add(name.lower())
 
 
 def _list(words: tuple[str, ...]) -> str:

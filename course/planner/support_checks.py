@@ -23,6 +23,7 @@ def support_findings(
     """Every finding about what a settled design combines, and about what ends, in a model."""
     return (
         *_pools(design),
+        *_system_pool(design),
         *_data_plane(model, design),
         *_systems(model, design),
         *_needs(model, design),
@@ -42,13 +43,36 @@ def _pools(design: Design) -> Findings:
                 ("aks.min_max_pods", "aks.pool_min_pod_capacity"), problem.way_out,
                 field=f"pools.{pool.name}.max_pods",
             )  # fmt: skip
-        if pool.max_surge in (0, "0", "0%"):
+        if pool.max_surge in (0, "0", "0%") and pool is not design.pools[0]:
             yield Finding(
                 ADVICE, f"Pool {pool.name} has no surge nodes: upgrades drain nodes first, so "
                 "that fewer run meanwhile.", ("surge.max_unavailable",),
                 "Set its max-unavailable, and leave room on the other nodes.",
                 field=f"pools.{pool.name}.max_surge",
             )  # fmt: skip
+
+
+def _system_pool(design: Design) -> Findings:
+    """The first pool is a system pool: cluster DNS and the like run there."""
+    pool, least = design.pools[0], number("aks.system_pool_least_nodes")
+    fewest = pool.nodes if pool.min_nodes is None else pool.min_nodes
+    if fewest < least:
+        yield Finding(
+            ERROR, f"The first pool, {pool.name}, is a system pool and may have {fewest} nodes.",
+            ("aks.system_pool_least_nodes",), f"Keep at least {least} node in it.",
+            field=f"pools.{pool.name}.nodes",
+        )  # fmt: skip
+    if pool.windows:
+        yield Finding(
+            ERROR, f"The first pool, {pool.name}, runs Windows.", ("aks.first_pool_linux",),
+            "Put a Linux pool first.", field=f"pools.{pool.name}.system",
+        )  # fmt: skip
+    if pool.max_surge in (0, "0", "0%"):
+        yield Finding(
+            WARNING, f"The first pool, {pool.name}, is a system pool without surge nodes, and "
+            "cannot be upgraded so.", ("surge.max_unavailable",),
+            "Set its max-surge to 1 or more.", field=f"pools.{pool.name}.max_surge",
+        )  # fmt: skip
 
 
 def _data_plane(model: NetworkModel, design: Design) -> Findings:
@@ -85,12 +109,6 @@ def _systems(model: NetworkModel, design: Design) -> Findings:
                 ("windows.last_kubernetes",), "Choose a newer Windows Server.",
                 field=f"pools.{pool.name}.system",
             )  # fmt: skip
-    if design.pools[0].windows:
-        yield Finding(
-            ERROR, f"The first pool, {design.pools[0].name}, runs Windows.",
-            ("aks.first_pool_linux",), "Put a Linux pool first.",
-            field=f"pools.{design.pools[0].name}.system",
-        )  # fmt: skip
     windows = ", ".join(pool.name for pool in design.pools if pool.windows)
     if windows and design.data_plane == "cilium":
         yield Finding(
