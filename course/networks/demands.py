@@ -17,7 +17,7 @@ from netaddr import IPNetwork
 from course.addresses import canonical
 from course.design import Design, Pool
 from course.facts import fact, number
-from course.finding import Demand, Finding, Severity
+from course.finding import Demand, Finding, Limit, Severity
 from course.sizing.pod_range import addresses_per_node
 from course.subnet import total_addresses
 from course.working import Line
@@ -80,6 +80,20 @@ def pod_range(design: Design, per_node_fact: str) -> Demand:
         "pod range", "pods", nodes * each, 0, prefix, tuple(lines), where, steady=steady,
         fact=per_node_fact, refusal=refusal,
     )  # fmt: skip
+
+
+def pods_limit(
+    limit_id: str, what: str, design: Design, pods: Callable[[Pool], int | None], most: int,
+    fact_id: str, do: str,
+) -> Limit:  # fmt: skip
+    """A limit on the pods of a cluster, of which each node runs `pods`: a warning beyond it."""
+    each = [(pool.planned_nodes, pods(pool) or 0) for pool in design.pools]
+    total = sum(nodes * count for nodes, count in each)
+    how = " + ".join(f"{nodes:,} x {count}" for nodes, count in each)
+    working = (Line("pods", how, total, fact_id),)
+    return Limit(
+        limit_id, what, total, most, fact_id, do, working, severity=Severity.WARNING, field="pools"
+    )
 
 
 def too_large(design: Design, fact_id: str) -> tuple[Finding, ...]:

@@ -11,9 +11,8 @@ from typing import ClassVar
 from course.design import Choices, Design
 from course.facts import number
 from course.finding import Demand, Finding, Limit, Severity
-from course.networks.demands import node_subnets, one_address, pod_range
+from course.networks.demands import node_subnets, one_address, pod_range, pods_limit
 from course.networks.model import TO_CILIUM, NetworkModel, Reason
-from course.working import Line
 
 
 class Overlay(NetworkModel):
@@ -53,20 +52,16 @@ class Overlay(NetworkModel):
 
     def limits(self, design: Design) -> tuple[Limit, ...]:
         """The most nodes, and the most pods, that Microsoft supports."""
-        nodes = design.planned_nodes
-        terms = [f"{pool.planned_nodes:,} x {pool.max_pods}" for pool in design.pools]
-        pods = sum(pool.planned_nodes * (pool.max_pods or 0) for pool in design.pools)
         return (
             Limit(
-                "overlay nodes", "nodes of an overlay cluster", nodes, number("overlay.max_nodes"),
-                "overlay.max_nodes", "Spread the work over several clusters.",
+                "overlay nodes", "nodes of an overlay cluster", design.planned_nodes,
+                number("overlay.max_nodes"), "overlay.max_nodes",
+                "Spread the work over several clusters.", field="pools",
             ),
-            Limit(
-                "overlay pods", "pods of an overlay cluster, if every node is full", pods,
-                design.choices.overlay_pods, "aks.overlay_max_pods_total",
-                "Run fewer pods a node, or several clusters.",
-                (Line("most pods", " + ".join(terms), pods, "aks.overlay_max_pods_total"),),
-                severity=Severity.WARNING,
+            pods_limit(
+                "overlay pods", "pods of an overlay cluster, if every node is full", design,
+                lambda pool: pool.max_pods, design.choices.overlay_pods,
+                "aks.overlay_max_pods_total", "Run fewer pods a node, or several clusters.",
             ),
         )  # fmt: skip
 

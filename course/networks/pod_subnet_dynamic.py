@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from course.design import Choices, Design, Pool
 from course.facts import number
-from course.finding import Demand, Finding, Limit, Severity
-from course.networks.demands import node_subnets, one_address, pod_subnets, too_large
+from course.finding import Demand, Finding, Limit
+from course.networks.demands import node_subnets, one_address, pod_subnets, pods_limit, too_large
 from course.networks.model import TO_CILIUM, Move, NetworkModel, Reason
 from course.sizing.pod_subnet import pool_target
 from course.working import Line
@@ -50,15 +50,11 @@ class PodSubnetDynamic(NetworkModel):
 
     def limits(self, design: Design) -> tuple[Limit, ...]:
         """The most pods that Microsoft tells to plan for."""
-        terms = [f"{pool.planned_nodes:,} x {pool.pods}" for pool in design.pools]
-        pods = sum(pool.planned_nodes * (pool.pods or 0) for pool in design.pools)
         return (
-            Limit(
-                "dynamic pods", "pods of a cluster with dynamic allocation", pods,
-                number("aks.dynamic_max_app_pods"), "aks.dynamic_max_app_pods",
-                "Run fewer pods, or choose Azure CNI Overlay.",
-                (Line("pods", " + ".join(terms), pods, "aks.dynamic_max_app_pods"),),
-                severity=Severity.WARNING,
+            pods_limit(
+                "dynamic pods", "pods of a cluster with dynamic allocation", design,
+                lambda pool: pool.pods, number("aks.dynamic_max_app_pods"),
+                "aks.dynamic_max_app_pods", "Run fewer pods, or choose Azure CNI Overlay.",
             ),
         )  # fmt: skip
 

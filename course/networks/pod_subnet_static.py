@@ -8,7 +8,14 @@ from typing import ClassVar
 from course.design import Choices, Design, Pool
 from course.facts import number
 from course.finding import Demand, Finding, Limit, Severity
-from course.networks.demands import Kept, node_subnets, one_address, pod_subnets, too_large
+from course.networks.demands import (
+    Kept,
+    node_subnets,
+    one_address,
+    pod_subnets,
+    pods_limit,
+    too_large,
+)
 from course.networks.model import NetworkModel, Reason
 from course.sizing.pod_subnet import block_size, blocks_per_node
 from course.working import Line
@@ -52,15 +59,11 @@ class PodSubnetStatic(NetworkModel):
 
     def limits(self, design: Design) -> tuple[Limit, ...]:
         """A million pods."""
-        terms = [f"{pool.planned_nodes:,} x {pool.max_pods}" for pool in design.pools]
-        pods = sum(pool.planned_nodes * (pool.max_pods or 0) for pool in design.pools)
         return (
-            Limit(
-                "static pods", "pod addresses of a cluster with static blocks", pods,
-                number("static.max_pods_per_cluster"), "static.max_pods_per_cluster",
-                "Run fewer pods a node, or several clusters.",
-                (Line("pods", " + ".join(terms), pods, "static.max_pods_per_cluster"),),
-                severity=Severity.WARNING,
+            pods_limit(
+                "static pods", "pod addresses of a cluster with static blocks", design,
+                lambda pool: pool.max_pods, number("static.max_pods_per_cluster"),
+                "static.max_pods_per_cluster", "Run fewer pods a node, or several clusters.",
             ),
         )  # fmt: skip
 
