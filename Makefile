@@ -8,10 +8,11 @@ RUN    := $(VENV)/bin/python
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab resume test check exercises bench lock
+.PHONY: help lab planner resume test check exercises bench lock
 
 help:
 	@echo 'make lab        set up the course and open it; ARGS="..." goes to JupyterLab'
+	@echo 'make planner    the same, with the planner open'
 	@echo 'make resume     open it where you stopped'
 	@echo 'make test       set up everything and run all tests; ARGS="..." goes to pytest'
 	@echo 'make check      lint, format and type checks'
@@ -21,6 +22,9 @@ help:
 
 lab: $(VENV)/lab-ready
 	@$(RUN) -m course lab $(ARGS)
+
+planner: $(VENV)/lab-ready
+	@$(RUN) -m course planner $(ARGS)
 
 resume: $(VENV)/lab-ready
 	@$(RUN) -m course resume $(ARGS)

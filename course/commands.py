@@ -11,12 +11,12 @@ from datetime import date
 from pathlib import Path
 
 from course import personal_copy
-from course.curriculum import lesson
+from course.curriculum import lesson_or_tool
 from course.errors import InputError
 from course.personal_copy import COPY, ROOT, Outcome
 
 SETTINGS = Path(__file__).parent / "lab_settings"
-TO_JUPYTERLAB = ("lab", "resume")
+TO_JUPYTERLAB = ("lab", "planner", "resume")
 
 # Options of JupyterLab that say the same: it refuses to start if one of them is given twice.
 SAME = {
@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     add("lab", _lab, "open the start notebook in JupyterLab; further words go to JupyterLab")
+    add("planner", _planner, "open the planner in JupyterLab; further words go to JupyterLab")
     add("resume", _resume, "open the lesson where you were last; further words go to JupyterLab")
     add("update", _update, f"bring new lessons to your copy, {COPY}; what you changed stays")
     reset = add("reset", _reset, "put a lesson and its exercise back; yours goes to a backup")
@@ -71,6 +72,17 @@ def parser() -> argparse.ArgumentParser:
     facts.add_argument("id", metavar="ID", nargs="?", help="such as azure.reserved_per_subnet")
     exercises = add("exercises", _exercises, "make exercises/ anew from solutions/, with nbgrader")
     exercises.add_argument("--into", metavar="DIR", type=Path, help="another folder to write to")
+    plan = add("plan", _plan, "check the plan of a network; 1 where a finding is an error")
+    plan.add_argument(
+        "files", metavar="FILE", nargs="+", help="a plan as JSON; - is standard input"
+    )
+    plan.add_argument(
+        "--running",
+        action="store_true",
+        help="the files are what az aks show, az aks nodepool list, az network vnet show and "
+        "kubectl get nodes print as JSON",
+    )
+    plan.add_argument("--today", metavar="DAY", help="judge what retires as of this day")
     progress = add("progress", _progress_show, "show, export or reset what you have answered")
     _progress_words(progress)
     return top
@@ -90,7 +102,7 @@ def _progress_words(progress: argparse.ArgumentParser) -> None:
 
 
 def open_lab(root: Path, words: Sequence[str], number: str = "00") -> int:
-    """Bring the copy up to date and become JupyterLab, with a lesson open."""
+    """Bring the copy up to date and become JupyterLab, with a lesson or a tool open."""
     _tell_in_short(personal_copy.update(root))
     command = lab_command(root, words, number)
     sys.stdout.flush()
@@ -101,14 +113,14 @@ def open_lab(root: Path, words: Sequence[str], number: str = "00") -> int:
 
 
 def lab_command(root: Path, words: Sequence[str], number: str = "00") -> list[str]:
-    """The command that serves the copy and opens a lesson. The learner's words win over ours.
+    """The command that serves the copy and opens a lesson or a tool. The learner's words win.
 
     >>> lab_command(Path("/course"), ["--notebook-dir=/other"])[-1]
     '--notebook-dir=/other'
     """
     ours = {
         "--ServerApp.root_dir": str(root / COPY),
-        "--LabApp.default_url": f"/lab/tree/{lesson(number).file}",
+        "--LabApp.default_url": f"/lab/tree/{lesson_or_tool(number).file}",
         # Nothing leaves the machine, and nobody is asked whether it may.
         "--LabApp.news_url": "None",
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
@@ -143,6 +155,10 @@ def _tell_in_short(outcomes: list[Outcome]) -> None:
 
 def _lab(told: argparse.Namespace, root: Path) -> int:
     return open_lab(root, told.for_jupyterlab)
+
+
+def _planner(told: argparse.Namespace, root: Path) -> int:
+    return open_lab(root, told.for_jupyterlab, "planner")
 
 
 def _resume(told: argparse.Namespace, root: Path) -> int:
@@ -186,6 +202,23 @@ def _exercises(told: argparse.Namespace, root: Path) -> int:
     except NbgraderError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _plan(told: argparse.Namespace, root: Path) -> int:
+    from course.planner import check
+
+    report, works = check.check([_text(name) for name in told.files], told.running, told.today)
+    print(report)
+    return int(not works)
+
+
+def _text(name: str) -> str:
+    """The text of a file, or of standard input."""
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise InputError(name, "cannot be read.", f"{why}.") from None
 
 
 def _progress_show(told: argparse.Namespace, root: Path) -> int:

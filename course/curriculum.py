@@ -1,4 +1,4 @@
-"""The lessons of the course: number, title, time, what you can do afterwards.
+"""The lessons of the course: number, title, time, what you can do afterwards. And its tools.
 
 >>> lesson("05").file
 'lessons/05-azure-cni.ipynb'
@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from course.errors import InputError
 
@@ -30,6 +31,11 @@ class Lesson:
         return self.slug[:2]
 
     @property
+    def name(self) -> str:
+        """What one calls it."""
+        return f"Lesson {self.number}"
+
+    @property
     def file(self) -> str:
         """Its notebook, from the course's root."""
         return f"lessons/{self.slug}.ipynb"
@@ -45,11 +51,39 @@ class Lesson:
         return f"solutions/{self.slug}/{self.slug}.ipynb" if self.exercise else ""
 
 
+@dataclass(frozen=True)
+class Tool:
+    """A notebook that is no lesson: a tool to work with. `use` is what one does with it."""
+
+    slug: str
+    title: str
+    use: str
+
+    @property
+    def name(self) -> str:
+        """What one calls it."""
+        return f"Tool: {self.title[0].lower()}{self.title[1:]}"
+
+    @property
+    def file(self) -> str:
+        """Its notebook, from the course's root."""
+        return f"lessons/{self.slug}.ipynb"
+
+
 @cache
 def lessons() -> tuple[Lesson, ...]:
     """All lessons, in reading order."""
-    entries = tomllib.loads((Path(__file__).parent / "curriculum.toml").read_text("utf-8"))
-    return tuple(Lesson(**entry) for entry in entries["lesson"])
+    return tuple(Lesson(**entry) for entry in _entries()["lesson"])
+
+
+@cache
+def tools() -> tuple[Tool, ...]:
+    """All tools, each a notebook beside the lessons.
+
+    >>> [tool.name for tool in tools()]
+    ['Tool: the planner']
+    """
+    return tuple(Tool(**entry) for entry in _entries()["tool"])
 
 
 def lesson(number: str) -> Lesson:
@@ -66,3 +100,18 @@ def lesson(number: str) -> Lesson:
         "is no lesson of this course.",
         f"Lessons: {', '.join(each.number for each in lessons())}.",
     )
+
+
+def lesson_or_tool(name: str) -> Lesson | Tool:
+    """The tool of this name, else the lesson with this number.
+
+    Raises InputError for what is neither.
+    """
+    for each in tools():
+        if name == each.slug:
+            return each
+    return lesson(name)
+
+
+def _entries() -> dict[str, list[dict[str, Any]]]:
+    return tomllib.loads((Path(__file__).parent / "curriculum.toml").read_text("utf-8"))

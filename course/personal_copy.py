@@ -19,7 +19,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from course.curriculum import lesson, lessons
+from course.curriculum import Lesson, lesson, lesson_or_tool, lessons, tools
 from course.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -51,14 +51,16 @@ def update(root: Path = ROOT, now: datetime | None = None) -> list[Outcome]:
 
 
 def reset(number: str, root: Path = ROOT, now: datetime | None = None) -> Outcome:
-    """Put a lesson and its exercise back to the course's version.
+    """Put a lesson and its exercise, or a tool, back to the course's version.
 
-    What stood there is moved to my-course/backup first. Raises InputError for an unknown number.
+    What stood there is moved to my-course/backup first. Raises InputError for an unknown number or
+    name.
     """
-    wanted = lesson(number)
+    wanted = lesson_or_tool(number)
     _check(root, wanted.file)
     stamp = _stamp(now)
-    what = f"Lesson {wanted.number}" + (" and its exercise" if wanted.exercise_file else "")
+    exercise = isinstance(wanted, Lesson) and wanted.exercise
+    what = wanted.name + (" and its exercise" if exercise else "")
     word, says, kept = "reset", f"{what}: the course's version is there again.", []
     try:
         for file in _files_of(wanted.slug, root):
@@ -172,6 +174,9 @@ def _bring_back(file: Path) -> str:
     for each in lessons():
         if file.as_posix() == each.file or file.parts[:2] == ("exercises", each.slug):
             return f"Its newest version comes back with: python -m course reset {each.number}"
+    for tool in tools():
+        if file.as_posix() == tool.file:
+            return f"Its newest version comes back with: python -m course reset {tool.slug}"
     return f"Its newest version is in the course's folder: {file.as_posix()}"
 
 

@@ -20,7 +20,7 @@ from tests.conftest import ROOT, free_port
 
 COMMANDS = (
     *("lab", "resume", "update", "reset", "solution"),
-    *("doctor", "facts", "exercises", "progress"),
+    *("doctor", "facts", "exercises", "progress", "plan", "planner"),
 )
 LESSON = "lessons/05-azure-cni.ipynb"
 EXERCISE = "exercises/05-azure-cni/05-azure-cni.ipynb"

@@ -10,7 +10,7 @@ import nbclient
 import nbformat
 import pytest
 
-from course.curriculum import lessons
+from course.curriculum import lessons, tools
 from course.facts import all_facts
 from course.prose import facts_in, problems
 from course.questions import question_ids
@@ -25,7 +25,8 @@ NOTEBOOKS = sorted(
 )
 KNOWN_METADATA = {"nbgrader", "deletable", "editable", "tags"}
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-LESSONS = [file for file in NOTEBOOKS if file.parent.name == "lessons"]
+TOOLS = [ROOT / tool.file for tool in tools()]
+LESSONS = [file for file in NOTEBOOKS if file.parent.name == "lessons" and file not in TOOLS]
 WRITTEN = [file for file in NOTEBOOKS if "exercises" not in file.parts]
 
 
@@ -131,6 +132,9 @@ class TestEveryLesson:
         asked = re.findall(r'\bask\("([^"]+)"\)', text)
         assert sorted(asked) == sorted(question_ids(file.stem[:2]))
 
+
+@pytest.mark.parametrize("file", [*LESSONS, *TOOLS], ids=name)
+class TestEveryLessonAndTool:
     def test_it_has_one_set_up_cell_before_all_other_code(self, file):
         code = [cell for cell in read(file)["cells"] if cell["cell_type"] == "code"]
         assert code[0]["id"] == "set-up"
@@ -151,6 +155,12 @@ def test_every_lesson_of_the_curriculum_has_its_notebooks():
     for lesson in lessons():
         for file in (lesson.file, lesson.exercise_file, lesson.solution_file):
             assert not file or (ROOT / file).is_file(), file
+
+
+@pytest.mark.parametrize("tool", tools(), ids=lambda tool: tool.slug)
+def test_every_tool_of_the_curriculum_has_its_notebook_and_says_what_it_is(tool):
+    first = source(read(ROOT / tool.file)["cells"][0])
+    assert first.startswith(f"# {tool.title}\n")
 
 
 def test_the_lessons_rest_on_facts():

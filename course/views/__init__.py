@@ -5,20 +5,24 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
     from course.views import ask, begin, show
 """
 
+from course.views.batches import batches_over_time
 from course.views.calculators import node_subnet_calculator
 from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
+from course.views.planner_app import planner
 from course.views.questions import ask
 from course.views.tables import show, show_fact
 
 __all__ = [
     "Picture",
     "ask",
+    "batches_over_time",
     "begin",
     "course_map",
     "doctor",
     "node_addresses",
     "node_subnet_calculator",
+    "planner",
     "show",
     "show_fact",
     "source_seen",

@@ -7,9 +7,7 @@ wrong, in the same words; the last good result stays.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import ipywidgets as widgets
 
@@ -20,49 +18,10 @@ from course.facts import number
 from course.questions import read_number
 from course.sizing.node_subnet import SubnetUse, plan
 from course.subnet import usable_addresses
+from course.views.fields import Field, FieldView
 from course.views.html import note
 from course.views.pictures import subnet_bar
 from course.views.tables import working_table
-
-LABEL_WIDTH = "15em"
-
-
-@dataclass(frozen=True)
-class Field:
-    """One input: its name and label, its first value, and how to read what is typed.
-
-    `read` raises InputError, whose message then stands beside the field.
-    """
-
-    name: str
-    label: str
-    value: str
-    read: Callable[[str], Any]
-
-
-class FieldView(widgets.HBox):
-    """A field with its error beside it."""
-
-    def __init__(self, field: Field) -> None:
-        self.field = field
-        self.control = widgets.Text(
-            value=field.value,
-            description=field.label,
-            continuous_update=False,  # read when the field is left or Enter is pressed
-            style={"description_width": LABEL_WIDTH},
-            layout=widgets.Layout(width="27em", flex="0 0 auto"),
-        )
-        self.error = widgets.HTML()
-        super().__init__([self.control, self.error], layout=widgets.Layout(flex_flow="row wrap"))
-
-    def read(self) -> Any:
-        """What the field says. Raises InputError."""
-        return self.field.read(self.control.value)
-
-    def complain(self, message: str) -> None:
-        """Show an error beside the field; an empty text removes it."""
-        said = f"<strong>Error:</strong> {escape(message)}"
-        self.error.value = note(said, "alert") if message else ""
 
 
 class Calculator(widgets.VBox):

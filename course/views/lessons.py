@@ -6,7 +6,7 @@ import json
 from html import escape
 
 from course import doctor as course_doctor
-from course.curriculum import lesson, lessons
+from course.curriculum import lesson, lessons, tools
 from course.errors import InputError
 from course.facts import Fact
 from course.personal_copy import ROOT
@@ -52,6 +52,11 @@ def course_map() -> Html:
             ]
         )
         lines.append(f"{each.number} {each.title} ({each.minutes} min): {how_far}")
+    for tool in tools():
+        name = tool.file.rpartition("/")[2]
+        link = f'<a href="{escape(name)}">{escape(tool.name)}</a>'
+        rows.append([link, "any time", escape(tool.use), "none", "none"])
+        lines.append(f"{tool.name}: {tool.use}")
     head = ["lesson", "time", "afterwards you can", "exercise", "your questions"]
     return Html(table("The lessons", head, rows), "\n".join(lines))
 

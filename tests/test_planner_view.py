@@ -1,0 +1,481 @@
+"""The planner app, without a browser: what it shows of a cluster, and what it says to bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import date, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import course.networks
+from course import commands, personal_copy
+from course.addresses import parse_address, parse_range
+from course.design import Choices, Design, NamedRange, Outbound, Pool, Services, Subnet
+from course.facts import fact
+from course.planner import document
+from course.views import course_map, planner
+from course.views.planner_app.controls import ControlView
+
+EVERYTHING = Design(
+    name="shop",
+    model="pod-subnet-dynamic",
+    today=date(2026, 12, 1),
+    kubernetes="1.34",
+    tier="Premium",
+    pools=(
+        Pool("system", nodes=5, min_nodes=3, max_nodes=9, max_pods=50, max_surge=2, pods=20),
+        Pool("win", nodes=2, max_surge="33%", system="Windows2022", subnet="w", pod_subnet="wp"),
+    ),
+    vnet=(parse_range("10.240.0.0/16"), parse_range("10.250.0.0/16")),
+    subnets=(
+        Subnet("nodes", parse_range("10.240.0.0/24")),
+        Subnet("db", parse_range("10.240.9.0/24"), taken=40),
+    ),
+    pod_range=parse_range("10.100.0.0/16"),
+    service_range=parse_range("10.0.0.0/20"),
+    dns_address=parse_address("10.0.0.53"),
+    peered=(NamedRange("hub", parse_range("10.10.0.0/16")),),
+    on_premises=(NamedRange("office", parse_range("172.20.0.0/16")),),
+    outbound=Outbound("userDefinedRouting", 2, 1024, parse_address("10.10.0.4")),
+    services=Services(3, 2, 4, 2),
+    load_balancer="basic",
+    policy="calico",
+    data_plane="azure",
+    needs=frozenset({"direct pod access"}),
+    choices=Choices(surge=1, pod_subnet_max_pods=250, overlay_pods=250_000),
+)
+
+
+def controls(app):
+    """Every control of the form that holds a text or a choice, by its place in a Design."""
+    found = {}
+    for name, part in app.form.parts.items():
+        prefix = "" if part.part is Design else f"{name}."
+        found |= {f"{prefix}{each}": view for each, view in part.views.items()}
+    for row in app.form.pools.rows.children:
+        found |= {f"pools.{each}": view for each, view in row.part.views.items()}
+    return found
+
+
+def enter(app, place, text):
+    controls(app)[place].control.value = text
+
+
+def tab(app, title):
+    """The HTML of a tab, after it was chosen."""
+    titles = [pane.title for pane in app.panes]
+    app.tabs.selected_index = titles.index(title)
+    shown = app.panes[titles.index(title)]
+    return shown.html.value if hasattr(shown, "html") else ""
+
+
+def pane(app, title):
+    tab(app, title)
+    return next(pane for pane in app.panes if pane.title == title)
+
+
+def exported(app, ending):
+    export = pane(app, "Export")
+    export.choice.value = next(each for _, each in export.choice.options if each.ending == ending)
+    return export.text.value
+
+
+# ---- what it shows ----
+
+
+def test_an_ordinary_cluster_is_planned_in_all_models_at_once():
+    app = planner()
+    assert "Recommended: Azure CNI Overlay. The design works in it." in app.verdict.value
+    compared = tab(app, "Compare")
+    for plan in app.comparison.plans:
+        assert plan.model.title in compared
+    assert "the virtual network gives addresses to nodes only" in compared
+    assert "2028-03-31" in compared  # the day on which kubenet retires
+    alt = re.search(r'<img alt="([^"]+)"', compared)[1]
+    assert "10.240.0.0/16" in alt
+    assert "pod range, proposed 10.244.0.0/16" in compared  # the picture in words
+
+
+def test_the_result_follows_every_keystroke():
+    app = planner()
+    enter(app, "pools.max_surge", "1")
+    app.form.model.value = "node-subnet"
+    for typed, needed in (("5", "186"), ("50", "1,581"), ("500", "15,531")):
+        enter(app, "pools.nodes", typed)
+        assert f"node subnet nodes: {needed} of" in tab(app, "Compare")
+
+
+def test_every_result_is_of_the_model_that_is_looked_at():
+    app = planner()
+    app.form.model.value = "kubenet"
+    assert "Chosen: kubenet" in app.verdict.value
+    assert "Findings in kubenet" in tab(app, "Findings")
+    assert "kubenet ends on 2028-03-31" in tab(app, "Findings")
+    assert "Room to grow in kubenet" in tab(app, "Growth")
+    assert "routes of the route table" in tab(app, "Growth")
+    assert "addresses needed" in tab(app, "Working")
+    moving = tab(app, "Moving")
+    assert "Ways out of kubenet" in moving
+    assert "--network-plugin-mode overlay" in moving
+    assert "Azure CNI, node subnet:" in moving  # the ways out of the others
+    assert "kubenet" in exported(app, "sh")
+
+
+def test_only_the_tab_that_is_seen_is_made():
+    app = planner()
+    findings = pane(app, "Findings").html
+    before = findings.value
+    tab(app, "Compare")
+    enter(app, "outbound.ports_per_node", "1000")
+    app.form.model.value = "kubenet"
+    assert findings.value == before
+    assert "kubenet" in tab(app, "Findings")
+
+
+def test_what_aks_refuses_stands_beside_its_control_too():
+    app = planner()
+    enter(app, "service_range", "10.240.0.0/16")
+    view = controls(app)["service_range"]
+    assert "overlaps the virtual network" in view.error.value
+    assert app.stale.value == ""  # it can be read: the result is up to date
+    enter(app, "service_range", "10.0.0.0/16")
+    assert view.error.value == ""
+
+
+# ---- bad input ----
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "says"),
+    [
+        ("vnet", "10.240.0.1/16", "bits set after its length"),
+        ("vnet", "", "is too little for a virtual network"),
+        ("pod_range", "fd00::/64", "Write an IPv4 one"),
+        ("service_range", "10.0", "is not a complete address"),
+        ("dns_address", "010.0.0.10", "leading zero"),
+        ("subnets", "10.240.0.0/24", "has no name"),
+        ("subnets", "a=10.240.0.0/24, a=10.240.1.0/24", "names more than one subnet"),
+        ("subnets", "a=10.240.0.0/24 b=10.240.1.0/24", "put a comma before a name"),
+        ("subnets", "a=10.240.0.0/24 (-1 taken)", "Write (40 taken)"),
+        ("peered", "hub=10.1.0.0/16 (3 taken)", "Put a comma between networks"),
+        ("name", "", "is no name of a cluster"),
+        ("kubernetes", "latest", "is no Kubernetes version"),
+        ("today", "2026-02-30", "is no day"),
+        ("today", "tomorrow", "is no day"),
+        ("pools.name", "Gpu_1", "is no name of a node pool"),
+        ("pools.nodes", "", "is no number"),
+        ("pools.nodes", "1e3", "is not a whole number"),
+        ("pools.nodes", "NaN", "is not a whole number"),
+        ("pools.nodes", "-1", "Give a whole number, 0 or more"),
+        ("pools.nodes", "9" * 29, "too large a number"),
+        ("pools.nodes", "9" * 100, "is not a whole number"),
+        ("pools.nodes", "٣", "is not a whole number"),
+        ("pools.min_nodes", "2", "The autoscaler wants both"),
+        ("pools.max_nodes", "2", "Give least, present and most nodes"),
+        ("pools.max_pods", "0", "Give a whole number, 1 or more"),
+        ("pools.max_surge", "half", "is no max-surge"),
+        ("outbound.next_hop", "firewall", "is not a complete address"),
+        ("outbound.addresses", "0", "1 or more"),
+        ("services.ports", "two", "is not a whole number"),
+        ("name", "x" * 10_000_000, "is longer than 20,000 characters"),
+    ],
+)
+def test_bad_input_is_told_at_its_field_and_the_last_good_result_stays(place, text, says):
+    app = planner()
+    view, before = controls(app)[place], tab(app, "Compare")
+    good = view.control.value
+    enter(app, place, text)
+    assert says in view.error.value
+    assert 'role="alert"' in view.error.value
+    assert view.spec.label in app.stale.value
+    assert "last result without an error" in app.stale.value
+    assert tab(app, "Compare") == before
+    assert any("(1 error)" in title for title in app.form.tabs.titles)
+    enter(app, place, good)
+    assert (view.error.value, app.stale.value) == ("", "")
+    assert not any("error" in title for title in app.form.tabs.titles)
+
+
+def test_what_is_wrong_only_together_is_told_at_one_of_the_fields():
+    app = planner()
+    enter(app, "peered", "hub=10.1.0.0/16")
+    enter(app, "on_premises", "hub=172.20.0.0/16")
+    assert "names more than one network" in controls(app)["peered"].error.value
+    enter(app, "on_premises", "")
+    app.form.pools.add.click()
+    second = app.form.pools.rows.children[1].part.views
+    second["name"].control.value = "system"
+    assert "names more than one node pool" in app.form.pools.error.value
+    assert "Node pools" in app.stale.value
+    second["name"].control.value = "windows"
+    assert app.form.pools.error.value == ""
+    second["system"].control.value = "Windows2022"
+    assert "at most 6" in second["name"].error.value
+
+
+def test_another_model_can_be_looked_at_while_a_field_is_to_be_mended():
+    app = planner()
+    enter(app, "service_range", "10.")
+    app.form.model.value = "kubenet"
+    assert "Chosen: kubenet" in app.verdict.value
+    assert "Service range" in app.stale.value
+
+
+def test_what_is_typed_is_shown_as_text():
+    bad = "<img src=x onerror=alert(1)>"
+    app = planner()
+    for place, view in controls(app).items():
+        if not view.spec.options:
+            enter(app, place, bad)
+            assert "<img src=x" not in view.error.value, place
+    assert "<img src=x" not in app.stale.value
+    pane(app, "Load").text.value = json.dumps({bad: bad})
+    pane(app, "Load").button.click()
+    assert "<img src=x" not in pane(app, "Load").told.value
+
+
+APP = planner()
+TEXTS = {place: view for place, view in controls(APP).items() if not view.spec.options}
+HOSTILE = [
+    *("", " ", "NaN", "inf", "-1", "1e9", "0x10", "100%", "１２", "²", "\u202e", "\ud800"),
+    *("9" * 400, "1000000000", "10.0.0.0/33", "::/0", "a=::/0", "0.0.0.0/0", "255.255.255.255/32"),
+    *("a=0.0.0.0/0 (999999999 taken)", "a=10.0.0.0/8\nb=10.0.0.0/8", "10.0.0.0/8, 10.0.0.0/8"),
+]
+ANY_TEXT = st.one_of(
+    st.text(max_size=30),
+    st.text(alphabet="0123456789./=,;() %-+eE\n\0", max_size=40),
+    st.sampled_from(HOSTILE),
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(TEXTS)), ANY_TEXT, st.sampled_from(range(6)))
+def test_no_text_in_any_field_ever_breaks_it_and_mending_brings_the_result_back(place, text, seen):
+    view = TEXTS[place]
+    APP.tabs.selected_index = seen
+    good, before = view.control.value, APP.design
+    try:
+        view.control.value = text
+        assert bool(APP.stale.value) == bool(APP.form.wrong)
+        if view.wrong:
+            assert "Error:" in view.error.value
+            assert APP.design == before
+    finally:
+        view.control.value = good
+    assert APP.stale.value == ""
+    assert before == APP.design
+
+
+# ---- pools ----
+
+
+def test_pools_are_added_and_removed_and_one_always_stays():
+    app = planner()
+    rows = app.form.pools.rows
+    assert rows.children[0].remove.disabled
+    app.form.pools.add.click()
+    app.form.pools.add.click()
+    assert [pool.name for pool in app.design.pools] == ["system", "user1", "user2"]
+    rows.children[0].remove.click()
+    rows.children[0].remove.click()
+    assert [pool.name for pool in app.design.pools] == ["user2"]
+    assert rows.children[0].remove.disabled
+
+
+# ---- where the vendor's pages disagree ----
+
+
+@pytest.mark.parametrize(
+    ("name", "fact_id"),
+    [
+        ("surge", "surge.default"),
+        ("pod_subnet_max_pods", "dynamic.default_max_pods"),
+        ("overlay_pods", "aks.overlay_max_pods_total"),
+    ],
+)
+def test_where_pages_disagree_each_claim_can_be_chosen_and_is_explained(name, fact_id):
+    app = planner()
+    part = app.form.parts["choices"]
+    view = part.views[name]
+    told = part.children[part.children.index(view) + 1].value
+    for claim in fact(fact_id).claims:
+        assert claim.value in [value for _, value in view.control.options]
+        assert claim.as_of in told
+        view.control.value = claim.value
+        assert getattr(app.design.choices, name) == claim.value
+
+
+def test_a_claim_of_ones_own_can_be_loaded():
+    app = planner(choices=Choices(surge="33%"))
+    assert controls(app)["choices.surge"].control.value == "33%"
+
+
+# ---- in and out ----
+
+
+def test_a_design_with_everything_in_it_goes_through_the_form_and_stays_the_same():
+    app = planner(EVERYTHING)
+    assert app.form.read() == EVERYTHING
+    assert document.read(exported(app, "json")) == EVERYTHING
+
+
+def test_an_exported_plan_is_loaded_again_and_the_one_before_can_be_brought_back():
+    app = planner(name="other")
+    load = pane(app, "Load")
+    assert app.back.layout.display == "none"
+    load.text.value = document.write(EVERYTHING)
+    load.button.click()
+    assert app.design == EVERYTHING
+    assert "The form holds this plan now" in load.told.value
+    assert load.text.value == ""
+    app.back.click()
+    assert app.design == Design(name="other")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no JSON", "[]", "{", '{"nodes": 3}', '{"model": "flannel"}', '{"pools": []}', "1" * 9999],
+)
+def test_a_plan_that_cannot_be_loaded_changes_nothing_and_says_why(text):
+    app = planner(EVERYTHING)
+    load = pane(app, "Load")
+    load.text.value = text
+    load.button.click()
+    assert 'role="alert"' in load.told.value
+    assert app.design == EVERYTHING
+    assert load.text.value == text
+
+
+@pytest.mark.parametrize("ending", ["md", "json", "sh", "bicep"])
+def test_every_export_can_be_saved_as_a_file_without_leaving_the_machine(ending):
+    app = planner(name="shop")
+    text = exported(app, ending)
+    link = pane(app, "Export").link.value
+    assert len(text) > 100
+    assert f'download="shop.{ending}"' in link
+    assert 'href="data:text/plain;charset=utf-8;base64,' in link
+    pane(app, "Export").text.value = "typed into it"
+    assert pane(app, "Export").text.value == text
+
+
+CLUSTER = {
+    "name": "shop",
+    "type": "Microsoft.ContainerService/ManagedClusters",
+    "networkProfile": {"networkPlugin": "azure", "networkPluginMode": "overlay"},
+    "agentPoolProfiles": [{"name": "web", "count": 7, "maxPods": 60, "osType": "Linux"}],
+}
+
+
+def test_a_running_cluster_fills_the_form_and_what_is_missing_names_its_command():
+    app = planner()
+    own = pane(app, "Your own cluster")
+    for command in ("az aks show", "az aks nodepool list", "az network vnet show", "kubectl get"):
+        assert command in own.children[0].value
+    own.text.value = "WARNING: preview\n" + json.dumps(CLUSTER)
+    own.button.click()
+    assert (app.design.name, app.design.model) == ("shop", "overlay")
+    assert app.design.pools[0].nodes == 7
+    assert "Which Kubernetes version does it run?" in own.told.value
+    assert "<code>az aks show" in own.told.value
+    assert own.text.value == ""  # it may hold secrets
+
+
+def test_files_are_read_as_what_is_pasted():
+    app = planner()
+    own = pane(app, "Your own cluster")
+    content = json.dumps(CLUSTER).encode("utf-16")
+    file = {"name": "a.json", "type": "", "size": len(content), "last_modified": datetime.now()}
+    own.files.value = [file | {"content": memoryview(content)}]
+    own.button.click()
+    assert app.design.name == "shop"
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_pasted_is_answered_in_words(text):
+    own = pane(APP, "Your own cluster")
+    own.told.value = ""
+    own.text.value = text
+    own.button.click()
+    assert 'role="alert"' in own.told.value
+
+
+# ---- a model of one's own ----
+
+TOY = """
+from course.networks.demands import node_subnets, one_address
+from course.networks.model import NetworkModel
+
+
+class Toy(NetworkModel):
+    id, title, idea, rank = "toy", "Toy network", "one address for everything", 0
+
+    def default_max_pods(self, choices):
+        return 30
+
+    def demands(self, design):
+        return node_subnets(design, one_address)
+
+    def profile(self):
+        return {"networkPlugin": "none"}
+
+
+MODEL = Toy()
+"""
+
+
+def test_a_model_that_is_one_new_file_appears_everywhere_by_itself(tmp_path, monkeypatch):
+    (tmp_path / "toy.py").write_text(TOY)
+    monkeypatch.setattr(course.networks, "__path__", [*course.networks.__path__, str(tmp_path)])
+    try:
+        app = planner()
+        assert "Recommended: Toy network" in app.verdict.value
+        table, picture = tab(app, "Compare").split("<figure")
+        assert "Toy network" in table
+        assert "Toy network: node subnet nodes" in picture
+        assert ("Toy network", "toy") in app.form.model.options
+        app.form.model.value = "toy"
+        assert "Findings in Toy network" in tab(app, "Findings")
+        assert "Room to grow in Toy network" in tab(app, "Growth")
+        assert "Toy network" in tab(app, "Moving")
+        assert "Toy network" in exported(app, "md")
+        assert json.loads(exported(app, "json"))["model"] == "toy"
+    finally:
+        sys.modules.pop("course.networks.toy", None)
+
+
+# ---- the notebook ----
+
+
+def test_the_planner_opens_by_its_own_command(monkeypatch, tmp_path):
+    for folder in ("lessons", "exercises"):
+        (tmp_path / folder).mkdir()
+    notebook = tmp_path / "lessons" / "planner.ipynb"
+    notebook.write_text("{}")
+    found = []
+    monkeypatch.setattr(os, "chdir", lambda folder: None)
+    monkeypatch.setattr(os, "execve", lambda *words: found.extend(words))
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: 0)
+    commands.main(["planner", "--no-browser"], tmp_path)
+    assert "--LabApp.default_url=/lab/tree/lessons/planner.ipynb" in found[1]
+    assert found[1][-1] == "--no-browser"
+    mine = tmp_path / "my-course" / "lessons" / "planner.ipynb"
+    mine.write_text("my own")
+    assert personal_copy.reset("planner", tmp_path).says.startswith("Tool: the planner: the")
+    assert mine.read_text() == "{}"
+
+
+def test_the_map_of_the_course_lists_the_planner_as_a_tool():
+    assert '<a href="planner.ipynb">Tool: the planner</a>' in course_map().html
+
+
+def test_every_control_of_the_form_has_a_name():
+    for place, view in controls(planner()).items():
+        assert isinstance(view, ControlView)
+        assert view.control.description, place
