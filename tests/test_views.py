@@ -8,8 +8,8 @@ import pytest
 
 from course import progress
 from course.cluster import NodePool
-from course.sizing.node_subnet import capacity, plan
 from course.questions import Ordering, question
+from course.sizing.node_subnet import capacity, plan
 from course.views import (
     ask,
     begin,
