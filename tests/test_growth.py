@@ -18,6 +18,7 @@ from course.networks import all_models, model
 from course.planner import growth as growth_module
 from course.planner.comparison import plan
 from course.planner.growth import Growth, built, head_room, outlook
+from course.planner.search import first
 from course.sizing import kubenet, node_subnet, pod_subnet
 from course.sizing.pod_range import nodes_served
 
@@ -325,8 +326,44 @@ def test_the_search_looks_a_few_times_whatever_the_number_of_nodes(monkeypatch, 
     whole = growth_module._limits
     monkeypatch.setattr(growth_module, "_limits", lambda *a: looks.append(a) or whole(*a))
     pools = (Pool("system", nodes, max_pods=30), Pool("user", 10, max_nodes=20, max_surge=2))
-    outlook(Design(tier="Free", pools=pools), network)
-    assert len(looks) <= 100
+    design = Design(tier="Free", pools=pools)
+    outlook.cache_clear()
+    known = outlook(design, network)
+    assert 0 < len(looks) <= 60
+    looks.clear()
+    assert outlook(design, network) is known
+    assert looks == []
+
+
+@few
+@given(designs(), MODELS)
+def test_what_is_too_large_is_told_how_much_of_it_would_fit(design, network):
+    found = outlook(design, network)
+    for each in found.growths:
+        pool = next(pool for pool in found.design.pools if pool.name == each.pool)
+        if each.fits is None:
+            continue
+        assert each.what == "nodes"
+        assert each.broken_now
+        for nodes, too_many in ((each.fits, False), (each.fits + 1, True)):
+            most = None if pool.max_nodes is None else nodes
+            fewer = {"nodes": min(pool.nodes, nodes), "max_nodes": most}
+            planned = plan(with_pool(found.design, each.pool, **fewer), network)
+            assert refused(planned) is too_many
+
+
+def test_an_autoscaled_pool_that_is_too_large_fits_up_to_some_nodes():
+    pool = Pool("user", nodes=3, min_nodes=2, max_nodes=20, max_pods=30, max_surge=1)
+    design = Design(pools=(pool,), subnets=(Subnet("nodes", parse_range("10.240.0.0/24")),))
+    grows = outlook(design, model("node-subnet")).growth("user", "nodes")
+    assert (grows.broken_now, grows.left, grows.fits) == (True, 0, 7)  # (7 + 1) x 31 = 248 of 251
+    assert "fits up to 7" in grows.explain()
+    assert outlook(design, model("overlay")).growth("user", "nodes").fits is None
+    alone = with_pool(design, "user", nodes=1, min_nodes=1)
+    assert outlook(alone, model("node-subnet")).growth("user", "nodes").fits == 7
+    # another pool alone is too large: with none of these nodes it is broken still
+    other = replace(design, pools=(pool, replace(pool, name="web", max_nodes=3)))
+    assert outlook(other, model("node-subnet")).growth("web", "nodes").fits is None
 
 
 class Cabled(type(model("overlay"))):
@@ -351,6 +388,19 @@ def test_a_model_that_is_new_grows_by_its_own_limits():
     # the proposed pod range, for 5 nodes, is the default of AKS: for 256
     assert [(each.limit.id, each.at) for each in grows.breaks] == [("ports", 47)]
     assert [(each.limit.id, each.at) for each in grows.warnings] == [("lamps", 41)]
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=60).map(sorted), st.integers(0, 40), st.data()
+)
+def test_the_search_finds_the_first_whatever_the_steps_in_which_it_grows(used, most, data):
+    now = data.draw(st.integers(0, len(used) - 1))
+
+    def at(value):
+        return {"a": Limit("a", "steps", used[value], most, "azure.route_table_routes", "")}
+
+    too_much = [value for value in range(now, len(used)) if used[value] > most]
+    assert first(now, len(used) - 1, at) == (too_much[0] if too_much else None)
 
 
 def test_what_does_not_grow_is_refused():

@@ -4,9 +4,8 @@ A range that the planner proposes would grow along with the design and never bre
 exists does not: one in use cannot be resized (fact azure.in_use_subnet_resize). So growth is
 reckoned from the design as built: with the proposed ranges fixed as its own.
 
-Every limit is a number used out of a number that there is, so one search serves all of them: it
-doubles its steps until something breaks, then halves the gap. The cost does not depend on the
-number of nodes. It holds for limits of which a larger cluster never uses less.
+Every limit is a number used out of a number that there is, so one search serves all of them: see
+course.planner.search. The cost does not depend on the number of nodes.
 
 >>> from course.networks import model
 >>> from course.design import Design, Pool, Subnet
@@ -24,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from course.design import MOST, Design, Pool, Subnet
 from course.errors import InputError
@@ -35,6 +34,7 @@ from course.planner.comparison import ModelPlan
 from course.planner.comparison import plan as plan_of
 from course.planner.limits import limits
 from course.planner.placing import place
+from course.planner.search import Found, broken, first
 from course.working import Line, as_text
 
 Limits = tuple[Limit, ...]
@@ -127,6 +127,7 @@ class Growth:
     `now`, and was tried up to `end`; `end_why` says why no further, by `end_fact`. `breaks` are the
     limits that all break at the first value at which one does and AKS refuses; none if nothing
     breaks. `warnings` are limits of less weight that are passed before, the first one first.
+    `fits` is the most that would do where `now` is too much; None where nothing less would.
     """
 
     pool: str
@@ -138,6 +139,7 @@ class Growth:
     unit: str = ""
     breaks: tuple[Break, ...] = ()
     warnings: tuple[Break, ...] = ()
+    fits: int | None = None
 
     @property
     def breaks_at(self) -> int | None:
@@ -194,7 +196,7 @@ class Growth:
 
     def _room(self) -> str:
         if self.broken_now:
-            return "broken already"
+            return "broken already" + ("" if self.fits is None else f", fits up to {self.fits:,}")
         if self.breaks_at is None:
             return f"{self.end:,} - {self.now:,}"
         return f"{self.breaks_at:,} - 1 - {self.now:,}"
@@ -228,6 +230,7 @@ class Outlook:
         return "\n".join([self.model.title, room, as_text("Room to grow", rows)])
 
 
+@lru_cache(maxsize=8)  # the planner shows it, and writes it into the text for a ticket
 def outlook(design: Design, model: NetworkModel) -> Outlook:
     """How a design can grow in a model: nodes, max-pods and max-surge of each pool, each with all
     else as it is.
@@ -314,38 +317,49 @@ HOW = {
 def _growth(pool: Pool, way: _Way, look: Look) -> Growth:
     now, (end, why, fact_id) = way.now(pool), way.end(pool)
 
-    def broken(value: int, severity: Severity) -> dict[str, Limit]:
-        found = look(way.put(pool, value))
-        return {each.id: each for each in found if each.broken and each.severity is severity}
+    def errors(value: int) -> Found:
+        return _of(Severity.ERROR, look(way.put(pool, value)))
+
+    def warnings(value: int) -> Found:
+        return _of(Severity.WARNING, look(way.put(pool, value)))
 
     def passed(limit_id: str, last: int) -> Break:
-        at = _first(now, last, lambda value: limit_id in broken(value, Severity.WARNING))
-        at = last if at is None else at
-        return Break(at, broken(at, Severity.WARNING)[limit_id])
+        def alone(value: int) -> Found:
+            return {name: each for name, each in warnings(value).items() if name == limit_id}
 
-    at = _first(now, end, lambda value: bool(broken(value, Severity.ERROR)))
+        at = first(now, last, alone)
+        at = last if at is None else at
+        return Break(at, warnings(at)[limit_id])
+
+    at = first(now, end, errors)
     last = end if at is None else max(now, at - 1)
-    breaks = [] if at is None else [Break(at, each) for each in broken(at, Severity.ERROR).values()]
-    warnings = (passed(limit_id, last) for limit_id in broken(last, Severity.WARNING))
+    breaks = [] if at is None else [Break(at, each) for each in broken(errors(at))]
+    warned = (passed(each.id, last) for each in broken(warnings(last)))
     return Growth(
         pool.name, way.what, now, end, why, fact_id, way.unit(pool),
         breaks=tuple(breaks),
-        warnings=tuple(sorted(warnings, key=lambda each: each.at)),
+        warnings=tuple(sorted(warned, key=lambda each: each.at)),
+        fits=_fits(pool, look) if at == now and way.what == "nodes" else None,
     )  # fmt: skip
 
 
-def _first(now: int, end: int, is_so: Callable[[int], bool]) -> int | None:
-    """The least number from `now` to `end` at which something that stays so is so."""
-    low = high = now
-    step = 1
-    while not is_so(high):
-        if high >= end:
-            return None
-        low, high, step = high, min(end, high + step), 2 * step
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_so(middle) else (middle, high)
-    return high
+def _fits(pool: Pool, look: Look) -> int | None:
+    """The most nodes, fewer than there are, with which nothing is broken."""
+    at = first(
+        0, pool.planned_nodes, lambda nodes: _of(Severity.ERROR, look(_with_fewer(pool, nodes)))
+    )
+    return at - 1 if at else None
+
+
+def _with_fewer(pool: Pool, nodes: int) -> Pool:
+    if pool.max_nodes is None:
+        return replace(pool, nodes=nodes)
+    least = None if pool.min_nodes is None else min(pool.min_nodes, nodes)
+    return replace(pool, min_nodes=least, nodes=min(pool.nodes, nodes), max_nodes=nodes)
+
+
+def _of(severity: Severity, found: Limits) -> Found:
+    return {each.id: each for each in found if each.severity is severity}
 
 
 def _limits(design: Design, model: NetworkModel) -> Limits:
