@@ -148,6 +148,50 @@ def test_what_aks_refuses_stands_beside_its_control_too():
     assert view.error.value == ""
 
 
+def test_a_finding_stands_beside_what_it_names_and_nowhere_else():
+    app = planner(
+        pools=(Pool("system"), Pool("user", nodes=3, max_pods=300)),
+        subnets=(Subnet("nodes", parse_range("10.9.0.0/24")),),
+    )
+    views = {name: view for name, view in controls(app).items() if "." not in name}
+    told = [name for name, view in views.items() if "Does not work" in view.error.value]
+    assert told == ["subnets"]  # its field is subnets.nodes
+    system, user = (row.part.views for row in app.form.pools.rows.children)
+    assert "Does not work" in user["max_pods"].error.value
+    beside = {name for row in (system, user) for name, view in row.items() if view.error.value}
+    assert beside == {"max_pods"}
+    assert system["max_pods"].error.value == ""
+    user["max_pods"].control.value = "30"
+    assert user["max_pods"].error.value == ""
+
+
+@pytest.mark.parametrize("ending", ["md", "json", "sh", "bicep"])
+def test_an_export_that_is_seen_follows_the_form(ending):
+    app = planner()
+    before = exported(app, ending)
+    enter(app, "name", "renamed")
+    text = pane(app, "Export").text.value
+    assert text != before
+    assert "renamed" in text
+    assert f'download="renamed.{ending}"' in pane(app, "Export").link.value
+
+
+def test_a_way_that_is_blocked_says_by_what():
+    moving = tab(planner(model="kubenet", policy="calico"), "Moving")
+    ways = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in moving.split("<tr>")]
+    answers = {way[0].split("<br>")[0]: way[1] for way in ways if len(way) > 1}
+    assert answers["<strong>Azure CNI Overlay</strong>"].startswith("no: ")
+    assert "policy" in answers["<strong>Azure CNI Overlay</strong>"]
+    assert "yes" in answers.values()
+
+
+def test_what_is_missing_is_told_as_missing():
+    subnet = Subnet("nodes", parse_range("10.240.0.0/28"))
+    growth = tab(planner(pools=(Pool(nodes=20, max_surge=0),), subnets=(subnet,)), "Growth")
+    assert "<strong>9 missing</strong>" in growth  # 20 of 11
+    assert ">-" not in growth
+
+
 # ---- bad input ----
 
 
@@ -394,6 +438,7 @@ def test_files_are_read_as_what_is_pasted():
     own.files.value = [file | {"content": memoryview(content)}]
     own.button.click()
     assert app.design.name == "shop"
+    assert own.files.value == ()  # they may hold secrets
 
 
 @given(st.text(max_size=200))

@@ -33,7 +33,8 @@ class Loading(Pane):
         self.read, self.on_load = read, on_load
         self.text = widgets.Textarea(
             description="Paste here",
-            continuous_update=False,
+            # it travels as it is typed: on leaving the box, it would race with the click
+            continuous_update=True,
             layout=widgets.Layout(width="98%", height="12em"),
         )
         self.files = widgets.FileUpload(
