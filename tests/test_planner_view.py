@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import date, datetime
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +21,7 @@ from course.design import Choices, Design, NamedRange, Outbound, Pool, Services,
 from course.facts import fact
 from course.planner import document
 from course.views import course_map, planner
+from course.views.address_space import address_space
 from course.views.planner_app.controls import ControlView
 
 EVERYTHING = Design(
@@ -99,7 +101,9 @@ def test_an_ordinary_cluster_is_planned_in_all_models_at_once():
     assert "2028-03-31" in compared  # the day on which kubenet retires
     alt = re.search(r'<img alt="([^"]+)"', compared)[1]
     assert "10.240.0.0/16" in alt
-    assert "pod range, proposed 10.244.0.0/16" in compared  # the picture in words
+    assert (
+        "pod range (proposed 10.244.0.0/16): 1,024 of 65,536 used" in compared
+    )  # the picture in words
 
 
 def test_the_result_follows_every_keystroke():
@@ -108,7 +112,7 @@ def test_the_result_follows_every_keystroke():
     app.form.model.value = "node-subnet"
     for typed, needed in (("5", "186"), ("50", "1,581"), ("500", "15,531")):
         enter(app, "pools.nodes", typed)
-        assert f"node subnet nodes: {needed} of" in tab(app, "Compare")
+        assert f": {needed} of" in tab(app, "Compare")
 
 
 def test_every_result_is_of_the_model_that_is_looked_at():
@@ -178,7 +182,7 @@ def test_an_export_that_is_seen_follows_the_form(ending):
 
 def test_a_way_that_is_blocked_says_by_what():
     moving = tab(planner(model="kubenet", policy="calico"), "Moving")
-    ways = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in moving.split("<tr>")]
+    ways = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in moving.split("<tr")]
     answers = {way[0].split("<br>")[0]: way[1] for way in ways if len(way) > 1}
     assert answers["<strong>Azure CNI Overlay</strong>"].startswith("no: ")
     assert "policy" in answers["<strong>Azure CNI Overlay</strong>"]
@@ -190,6 +194,122 @@ def test_what_is_missing_is_told_as_missing():
     growth = tab(planner(pools=(Pool(nodes=20, max_surge=0),), subnets=(subnet,)), "Growth")
     assert "<strong>9 missing</strong>" in growth  # 20 of 11
     assert ">-" not in growth
+
+
+def test_a_model_that_does_not_work_says_why_in_its_row_and_is_not_recommended():
+    subnet = Subnet("nodes", parse_range("10.240.0.0/28"))
+    app = planner(pools=(Pool(nodes=20, max_surge=0),), subnets=(subnet,))
+    assert app.comparison.recommended is None
+    compared = tab(app, "Compare")
+    for plan in app.comparison.plans:
+        assert f"<strong>no</strong>: {plan.errors[0].what}" in compared
+    assert "For it:" not in compared
+    assert "(recommended" not in compared
+    enter(app, "subnets", "nodes=10.240.0.0/21")
+    assert "For it:" in tab(app, "Compare")
+
+
+def test_how_many_errors_there_are_stands_in_the_titles():
+    app = planner(pools=(Pool(nodes=20, max_surge=0),))
+    assert app.tabs.titles[1] == "Findings"
+    enter(app, "subnets", "nodes=10.240.0.0/28")
+    errors = len(app.comparison.judged.errors)
+    assert app.tabs.titles[1] == f"Findings ({errors} error{'s' if errors > 1 else ''})"
+    assert "Network (1 error)" in app.form.tabs.titles
+    enter(app, "subnets", "")
+    assert app.tabs.titles[1] == "Findings"
+    assert "Network" in app.form.tabs.titles
+
+
+def test_what_would_fit_of_a_pool_that_is_too_large_is_told():
+    pool = Pool("user", nodes=3, min_nodes=2, max_nodes=20, max_surge=0)
+    subnet = Subnet("nodes", parse_range("10.240.0.0/28"))
+    assert "fits up to 11" in tab(planner(pools=(pool,), subnets=(subnet,)), "Growth")
+
+
+# ---- the picture ----
+
+
+def drawing(app, model):
+    """The texts and boxes of one model's part of the picture, from top to bottom."""
+    found = app.comparison
+    svg = ElementTree.fromstring(address_space(found).drawing)
+    parts = svg.findall("{*}g")
+    return list(parts[[plan.model.id for plan in found.plans].index(model)])
+
+
+def boxes(part):
+    """x, y, width and look of each box, without the hatching over it."""
+    found = (each.attrib for each in part if each.tag.endswith("rect"))
+    return [
+        (float(each["x"]), int(each["y"]), float(each["width"]), each.get("stroke-dasharray", ""))
+        for each in found
+        if not each["fill"].startswith("url")
+    ]
+
+
+def words(part):
+    return [each.text for each in part if each.tag.endswith("text")]
+
+
+def test_ranges_of_the_virtual_network_are_drawn_to_one_scale_below_each_other():
+    app = planner(
+        vnet=(parse_range("10.240.0.0/16"), parse_range("10.250.0.0/18")),
+        subnets=(
+            Subnet("nodes", parse_range("10.240.128.0/18")),
+            Subnet("db", parse_range("10.250.32.0/19"), taken=40),
+        ),
+    )
+    part = drawing(app, "node-subnet")
+    large, nodes, small, db = boxes(part)[:4]
+    assert large[0] == small[0] == 0
+    assert small[2] == large[2] / 4  # a /18 is a quarter of a /16
+    assert small[1] > large[1]
+    assert (nodes[0], nodes[1]) == (large[2] / 2, large[1])
+    assert nodes[2] == large[2] / 4
+    assert (db[0], db[1], db[2]) == (small[2] / 2, small[1], small[2] / 2)
+    needed = app.comparison.plan("node-subnet").demands[0].needed
+    assert f"10.240.0.0/16: {needed} of 65,536 addresses used" in words(part)
+    assert "10.250.0.0/18: 40 of 16,384 addresses used" in words(part)
+    assert {"nodes", "db"} <= set(words(part))  # named where there is room
+
+
+def test_a_gauge_is_as_full_as_its_range():
+    app = planner(
+        pools=(Pool(nodes=50, max_pods=30, max_surge=0),),
+        subnets=(Subnet("nodes", parse_range("10.240.0.0/21")),),
+    )
+    frame, used = boxes(drawing(app, "node-subnet"))[-2:]
+    assert used[2] / frame[2] == pytest.approx(50 * 31 / 2043, abs=0.001)
+    enter(app, "pools.nodes", "65")
+    frame, used = boxes(drawing(app, "node-subnet"))[-2:]
+    assert used[2] / frame[2] == pytest.approx(65 * 31 / 2043, abs=0.001)
+    enter(app, "pools.nodes", "66")
+    frame, used = boxes(drawing(app, "node-subnet"))[-2:]
+    assert used[2] == frame[2]  # 2,046: no more than full
+    assert "too small" in words(drawing(app, "node-subnet"))[-1]
+
+
+def test_a_proposed_range_has_a_dashed_border():
+    app = planner()
+    assert [dashed for *_, dashed in boxes(drawing(app, "node-subnet"))] == ["", "4 3", "4 3", ""]
+    enter(app, "subnets", "nodes=10.240.0.0/21")
+    assert {dashed for *_, dashed in boxes(drawing(app, "node-subnet"))} == {""}
+
+
+def test_the_picture_says_in_which_models_the_design_works():
+    app = planner(policy="azure")  # kubenet knows no such engine
+    assert words(drawing(app, "node-subnet"))[1] == "works"
+    assert words(drawing(app, "kubenet"))[1] == "1 error"
+
+
+def test_of_many_subnets_the_picture_shows_some_and_says_how_many_more():
+    pools = tuple(Pool(f"p{n}", nodes=1, subnet=f"s{n}") for n in range(8))
+    part = drawing(planner(pools=pools), "node-subnet")
+    assert words(part)[-1] == "and 3 more, in words below"
+    assert sum(text.startswith("subnet s") for text in words(part)) == 5
+    ranges = tuple(parse_range(f"10.{n}.0.0/16") for n in range(100, 107))
+    assert "and 2 more ranges" in words(drawing(planner(vnet=ranges), "node-subnet"))
 
 
 # ---- bad input ----
@@ -325,6 +445,10 @@ def test_pools_are_added_and_removed_and_one_always_stays():
     assert rows.children[0].remove.disabled
     app.form.pools.add.click()
     app.form.pools.add.click()
+    assert [row.remove.description for row in rows.children][1:] == [
+        "Remove pool user1",
+        "Remove pool user2",
+    ]
     assert [pool.name for pool in app.design.pools] == ["system", "user1", "user2"]
     rows.children[0].remove.click()
     rows.children[0].remove.click()
@@ -423,6 +547,9 @@ def test_a_running_cluster_fills_the_form_and_what_is_missing_names_its_command(
         assert command in own.children[0].value
     own.text.value = "WARNING: preview\n" + json.dumps(CLUSTER)
     own.button.click()
+    # labels of the form, not names of fields
+    assert ">Kubernetes version</td>" in own.told.value
+    assert "<code>kubernetes" not in own.told.value
     assert (app.design.name, app.design.model) == ("shop", "overlay")
     assert app.design.pools[0].nodes == 7
     assert "Which Kubernetes version does it run?" in own.told.value
@@ -483,7 +610,7 @@ def test_a_model_that_is_one_new_file_appears_everywhere_by_itself(tmp_path, mon
         assert "Recommended: Toy network" in app.verdict.value
         table, picture = tab(app, "Compare").split("<figure")
         assert "Toy network" in table
-        assert "Toy network: node subnet nodes" in picture
+        assert "Toy network: subnet nodes" in picture
         assert ("Toy network", "toy") in app.form.model.options
         app.form.model.value = "toy"
         assert "Findings in Toy network" in tab(app, "Findings")

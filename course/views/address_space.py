@@ -1,13 +1,14 @@
 """A picture of the address space that a design takes in each model, drawn to scale.
 
-Each model has a bar of the virtual network with its subnets where they lie, and below it a line for
-each range that it uses: how much of it is used at the peak. Used parts are told apart by hatching
-and by words; what the planner proposes has a dashed border.
+Each model has a bar for each range of the virtual network with its subnets where they lie, and
+below them a line for each range that it uses: how much of it is used at the peak. Used parts are
+told apart by hatching and by words; what the planner proposes has a dashed border.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from netaddr import IPNetwork
@@ -19,7 +20,7 @@ from course.planner.comparison import Comparison, ModelPlan
 from course.views.bar import LOOKS, WIDTH
 from course.views.pictures import Picture
 
-BAR, LINE, GAUGE, LEAST = 20, 19, 150, 3
+BAR, LINE, GAUGE, LEAST, LETTER = 20, 19, 150, 3, 7
 # more lines than these make no picture; the words name them all
 MOST_LINES = 5
 KINDS = {"node subnet": "n", "pod subnet": "p", "pod range": "p", "other": "o", "too small": "x"}
@@ -58,13 +59,12 @@ def address_space(comparison: Comparison) -> Picture:
 
 def _model(plan: ModelPlan, design: Design) -> tuple[str, int]:
     """One model's title, bar and lines, and their height."""
-    told = (
-        "works" if plan.works else f"does not work: {len(plan.errors)} of its findings are errors"
-    )
+    errors = len(plan.errors)
+    told = "works" if plan.works else f"{errors} error{'s' if errors > 1 else ''}"
     drawn = f'<text font-weight="bold">{escape(plan.model.title)}</text>'
     drawn += f'<text x="{WIDTH}" text-anchor="end">{told}</text>'
-    drawn += _network(plan, design)
-    y = 8 + BAR + 4
+    network, y = _network(plan, design)
+    drawn += network
     for demand in plan.demands[:MOST_LINES]:
         drawn += _gauge(demand, y)
         y += LINE
@@ -75,27 +75,62 @@ def _model(plan: ModelPlan, design: Design) -> tuple[str, int]:
     return drawn, y + 26
 
 
-def _network(plan: ModelPlan, design: Design) -> str:
-    """The virtual network to scale: its ranges beside each other, subnets where they lie."""
-    scale = WIDTH / sum(int(space.size) for space in design.vnet)
-    boxes, left = "", 0.0
-    for space in design.vnet:
-        width = int(space.size) * scale
-        boxes += _rect(left, 8, width, BAR, 'fill="#fff" stroke="#000"')
-        for kind, part, proposed in _subnets(plan, design):
-            if contains(space, part):
-                x = left + (int(part.first) - int(space.first)) * scale
-                boxes += _box(kind, x, 8, max(LEAST, int(part.size) * scale), proposed)
-        left += width
-    return boxes
+def _network(plan: ModelPlan, design: Design) -> tuple[str, int]:
+    """The ranges of the virtual network below each other, to one scale, subnets where they lie;
+    and their height."""
+    scale = WIDTH / max(int(space.size) for space in design.vnet)
+    parts, drawn, y = _subnets(plan, design), "", 4
+    for space in design.vnet[:MOST_LINES]:
+        inside = [part for part in parts if contains(space, part.range)]
+        used = sum(part.used for part in inside)
+        size = int(space.size)
+        said = f"{canonical(space)}: {used:,} of {size:,} addresses used"
+        drawn += f'<text y="{y + 13}">{said}</text>'
+        drawn += _rect(0, y + LINE, size * scale, BAR, 'fill="#fff" stroke="#000"')
+        for part in inside:
+            x = (int(part.range.first) - int(space.first)) * scale
+            drawn += _subnet(part, x, y + LINE, max(LEAST, int(part.range.size) * scale))
+        y += LINE + BAR + 4
+    if len(design.vnet) > MOST_LINES:
+        drawn += f'<text y="{y + 13}">and {len(design.vnet) - MOST_LINES} more ranges</text>'
+        y += LINE
+    return drawn, y
 
 
-def _subnets(plan: ModelPlan, design: Design) -> list[tuple[str, IPNetwork, bool]]:
-    """Kind, range and whether it is proposed, of each subnet of the virtual network."""
+def _subnet(part: _Part, x: float, y: int, width: float) -> str:
+    """A subnet, with its name where there is room for it."""
+    box = _box(part.kind, x, y, width, part.proposed)
+    if len(part.name) * LETTER + 4 > width:
+        return box
+    # a white rim, so that it can be read on any pattern
+    look = 'text-anchor="middle" stroke="#fff" stroke-width="4" paint-order="stroke"'
+    return f'{box}<text x="{x + width / 2:.1f}" y="{y + 15}" {look}>{escape(part.name)}</text>'
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A subnet of the virtual network, and how many of its addresses are used."""
+
+    kind: str
+    name: str
+    range: IPNetwork
+    proposed: bool
+    used: int
+
+
+def _subnets(plan: ModelPlan, design: Design) -> list[_Part]:
     used = [each for each in plan.demands if each.kind != "pod range"]
     names = {each.name for each in used}
-    others = [("other", each.range, False) for each in design.subnets if each.name not in names]
-    own = [(each.kind, each.range, each.proposed) for each in used if each.range is not None]
+    others = [
+        _Part("other", each.name, each.range, False, each.taken)
+        for each in design.subnets
+        if each.name not in names
+    ]
+    own = [
+        _Part(each.kind, each.name, each.range, each.proposed, each.needed)
+        for each in used
+        if each.range is not None
+    ]
     return [*others, *own]
 
 
@@ -106,17 +141,23 @@ def _gauge(demand: Demand, y: int) -> str:
     style = 'fill="#fff" stroke="#000"' + (' stroke-dasharray="4 3"' if demand.proposed else "")
     drawn = _rect(0, y, GAUGE, 13, style)
     drawn += _box(kind, 0, y, max(1.0, GAUGE * min(1.0, share)), False, 13)
-    return drawn + f'<text x="{GAUGE + 8}" y="{y + 11}">{escape(_line(demand))}</text>'
+    return drawn + f'<text x="{GAUGE + 8}" y="{y + 11}">{escape(in_words(demand))}</text>'
 
 
-def _line(demand: Demand) -> str:
-    """A demand in words: which range, how much of it is used."""
-    name = demand.kind if demand.kind == "pod range" else f"{demand.kind} {_short(demand.name)}"
+def in_words(demand: Demand) -> str:
+    """A demand in words: which range, how much of it is used.
+
+    >>> from course.planner.comparison import compare
+    >>> in_words(compare(Design()).plan("overlay").demands[0])
+    'subnet nodes (proposed 10.240.0.0/28): 4 of 11 used'
+    """
+    name = demand.kind if demand.kind == "pod range" else f"subnet {_short(demand.name)}"
     if demand.range is None:
-        return f"{name}: {demand.needed:,} wanted, free nowhere"
+        return f"{name}: {demand.needed:,} needed, no free range of this size"
     which = "proposed " if demand.proposed else ""
-    said = f"{name}, {which}{canonical(demand.range)}: {demand.needed:,} of {demand.available:,}"
-    return said if demand.needed <= demand.available else f"{said}, too small"
+    used = f"{demand.needed:,} of {demand.available:,} used"
+    too_small = "" if demand.needed <= demand.available else ", too small"
+    return f"{name} ({which}{canonical(demand.range)}): {used}{too_small}"
 
 
 def _short(name: str) -> str:
@@ -124,7 +165,7 @@ def _short(name: str) -> str:
 
 
 def _words(plan: ModelPlan) -> list[str]:
-    return [f"{plan.model.title}: {_line(demand)}." for demand in plan.demands]
+    return [f"{plan.model.title}: {in_words(demand)}." for demand in plan.demands]
 
 
 def _key(design: Design, top: int) -> tuple[str, int]:
@@ -148,7 +189,7 @@ def _key(design: Design, top: int) -> tuple[str, int]:
 def _service_words(design: Design) -> str:
     where = canonical(design.service_range)
     size = int(design.service_range.size)
-    return f"Beside it, in every model: the service range {where}, {size:,} addresses."
+    return f"Outside of it, the same in every model: service range {where}, {size:,} addresses."
 
 
 def _box(kind: str, x: float, y: float, width: float, dashed: bool, height: int = BAR) -> str:

@@ -59,24 +59,28 @@ def note(html: str, role: str = "") -> str:
 
 
 def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
-    """A table of HTML cells; the first cell of a row names it."""
+    """A table of HTML cells; the first cell of a row names it. A wide one scrolls by itself."""
     cell = (
         "padding: 3px 10px; text-align: left; vertical-align: top; white-space: normal; "
         "overflow-wrap: break-word"
     )
     heads = "".join(f'<th scope="col" style="{cell}">{each}</th>' for each in head)
     body = "".join(
-        f'<tr><th scope="row" style="{cell}; font-weight: normal">{row[0]}</th>'
+        f'<tr style="border-top: 1px solid var(--jp-border-color2, #ccc)">'
+        f'<th scope="row" style="{cell}; font-weight: normal">{row[0]}</th>'
         + "".join(f'<td style="{cell}">{each}</td>' for each in row[1:])
         + "</tr>"
         for row in rows
     )
     return (
+        # by keyboard too: one scrolls what has the focus
+        f'<div role="group" aria-label="{caption}" tabindex="0" '
+        f'style="overflow-x: auto; max-width: 100%">'
         f'<table style="color: {TEXT_COLOUR}; border-collapse: collapse; margin: 6px 0; '
         f'line-height: 1.35">'
         f'<caption style="text-align: left; caption-side: top; padding: 3px 10px; '
         f'color: {TEXT_COLOUR}"><strong>{caption}</strong></caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -28,7 +28,7 @@ def show(result: Explained) -> Html:
 
 def working_table(result: Explained, with_facts: bool = True) -> str:
     """The same as HTML, with or without the facts."""
-    head = ["what", "how", "result", "rests on"]
+    head = ["what", "how", "result", "source"]
     rows = [
         [escape(line.what), escape(line.how), f"<strong>{line.result_text}</strong>", _why(line)]
         for line in result.working

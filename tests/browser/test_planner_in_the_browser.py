@@ -13,7 +13,7 @@ from course.planner import document
 
 pytestmark = pytest.mark.browser
 
-SECTIONS = ["Cluster", "Network", "Node pools", "Way out and Services", "Policy and needs"]
+SECTIONS = ["Cluster", "Network", "Node pools", "Outbound and Services", "Policy and needs"]
 SECTIONS += ["Where pages disagree"]
 RESULTS = ["Compare", "Findings", "Working", "Growth", "Moving", "Export", "Load"]
 RESULTS += ["Your own cluster"]
@@ -68,16 +68,17 @@ def test_a_plan_is_made_by_keyboard_alone(book, app):
     expect(tab(app, "Node pools")).to_have_attribute("aria-selected", "true")
     for _ in range(2):
         keyboard.press("Tab")
-    expect(app.get_by_label("Nodes", exact=True)).to_be_focused()
+    expect(app.get_by_label("Nodes of pool system")).to_be_focused()
     keyboard.press("Control+A")
     keyboard.type("50")
-    expect(app.get_by_role("table")).to_contain_text("node subnet nodes: 1,705 of")
+    expect(app.get_by_role("table")).to_contain_text(": 1,705 of")
 
-    app.get_by_label("Model to look at").focus()
+    app.get_by_label("Model", exact=True).focus()
     keyboard.type("kub")
     expect(app.get_by_role("status").first).to_contain_text("Chosen: kubenet")
     keyboard.press("Tab")
-    expect(tab(app, "Compare")).to_be_focused()
+    expect(tab(app, "Node pools")).to_be_focused()
+    tab(app, "Compare").focus()
     keyboard.press("ArrowRight")
     keyboard.press("Enter")
     expect(app.get_by_role("table")).to_contain_text("kubenet ends on 2028-03-31")
@@ -88,7 +89,7 @@ def test_the_result_follows_the_keys_and_a_slip_leaves_the_last_good_one(book, a
     vnet = app.get_by_label("Virtual network")
     vnet.press("End")
     vnet.press("Backspace")
-    expect(app.get_by_role("alert").first).to_contain_text("bits set after its length")
+    expect(app.get_by_role("alert").last).to_contain_text("bits set after its length")
     expect(app).to_contain_text("Not up to date.")
     expect(tab(app, "Network")).to_contain_text("(1 error)")
     expect(app.get_by_role("table")).to_contain_text("Azure CNI Overlay")
@@ -133,3 +134,60 @@ def test_a_running_cluster_is_pasted(book, app):
     paste.fill("no JSON")
     app.get_by_role("button", name="Fill the form").click()
     expect(app.get_by_role("alert")).to_contain_text("holds no JSON")
+
+
+def test_pasting_again_and_again_always_reads_what_stands_in_the_box(book, app):
+    tab(app, "Your own cluster").click()
+    paste = app.get_by_role("textbox", name="Paste here")
+    for nodes in range(5, 15):
+        pool = {"name": "web", "count": nodes, "maxPods": 60, "osType": "Linux"}
+        paste.fill(json.dumps({"name": f"shop{nodes}", "agentPoolProfiles": [pool]}))
+        app.get_by_role("button", name="Fill the form").click()
+        expect(paste).to_have_value("")
+        tab(app, "Cluster").click()
+        expect(app.get_by_label("Cluster name")).to_have_value(f"shop{nodes}")
+    assert app.get_by_role("alert").count() == 0
+
+
+def test_the_keyboard_goes_where_one_works_on_after_adding_and_removing_a_pool(book, app):
+    tab(app, "Node pools").click()
+    for name in ("user1", "user2"):
+        app.get_by_role("button", name="Add a node pool").press("Enter")
+        expect(app.get_by_label(f"Pool name of pool {name}")).to_be_focused()
+    app.get_by_role("button", name="Remove pool user1").press("Enter")
+    expect(app.get_by_role("button", name="Remove pool user2")).to_be_focused()
+    book.page.keyboard.press("Enter")
+    expect(app.get_by_role("button", name="Add a node pool")).to_be_focused()
+
+
+def test_with_three_pools_the_verdict_is_seen_while_one_edits(book, app):
+    tab(app, "Node pools").click()
+    for _ in range(2):
+        app.get_by_role("button", name="Add a node pool").click()
+    field = app.get_by_label("Nodes of pool user2")
+    field.scroll_into_view_if_needed()
+    field.fill("7")
+    expect(app.get_by_role("status").first).to_be_in_viewport()
+    expect(field).to_be_in_viewport()
+
+
+def test_a_narrow_window_cuts_no_title_and_no_table(book, app):
+    book.page.set_viewport_size({"width": 900, "height": 900})
+    tab(app, "Network").click()
+    app.get_by_label("Virtual network").fill("10.240.0.0")
+    expect(tab(app, "Network")).to_contain_text("(1 error)")
+    for title in SECTIONS + RESULTS:
+        tab(app, title).click()
+        whole = (
+            "e => [e, ...e.querySelectorAll('*')].every(e => e.scrollWidth <= e.clientWidth + 1)"
+        )
+        assert tab(app, title).evaluate(whole), title
+        wide = "e => e.scrollWidth > e.clientWidth + 1"
+        assert not app.locator(".aks-planner").evaluate(wide), title
+    tab(app, "Compare").click()
+    cut = """e => {
+        const box = e.parentElement, pane = box.parentElement;
+        return pane.scrollWidth > pane.clientWidth + 1;
+    }"""
+    assert not app.get_by_role("table").first.evaluate(cut)
+    assert book.violations() == []

@@ -18,8 +18,11 @@ from course.views.fields import Field, FieldView
 from course.views.html import note
 from course.views.planner_app.reading import WORD, Kind
 
-LABEL, WIDTH, CELL = "11em", "24em", "25em"
+# columns as wide as the longest label, and what stands in a field
+COLUMNS = "repeat(auto-fill, minmax(18em, 1fr))"
 Option = tuple[str, Any]
+# of what was pasted by mistake, so much of a name
+MOST_NAMED = 40
 
 
 @dataclass(frozen=True)
@@ -43,15 +46,15 @@ class Control:
         """The control itself."""
         shared = {
             "description": self.label,
-            "style": {"description_width": LABEL},
-            "layout": widgets.Layout(width=WIDTH, flex="0 0 auto"),
+            "description_allow_html": True,  # see ControlView.name
+            "layout": widgets.Layout(width="auto"),
         }
         if self.options:
             return widgets.Dropdown(options=list(self.options), **shared)
         # the result follows the keyboard
         kind = widgets.Textarea if self.lines else widgets.Text
         if self.lines:
-            shared["layout"].height = "5.5em"
+            shared["layout"].height = "7em"
         return kind(placeholder=self.hint, continuous_update=True, **shared)
 
 
@@ -65,7 +68,14 @@ class ControlView(FieldView):
         field = Field(control.name, control.label, "", self._meaning)
         super().__init__(field, control.widget())
         # its error stands below it, so that the others keep their places while one types
-        self.layout = widgets.Layout(flex_flow="column", width=CELL, margin="0 1.5em 0 0")
+        self.layout = widgets.Layout(flex_flow="column", align_items="stretch", min_width="0")
+        if control.lines:
+            self.add_class("aks-wide")
+
+    def name(self, of: str) -> None:
+        """Say to a screen reader which of many such controls this is."""
+        hidden = f'<span class="aks-hidden"> of {escape(of[:MOST_NAMED])}</span>'
+        self.control.description = self.spec.label + hidden
 
     def read(self) -> Any:
         """What the control says. Raises InputError."""
@@ -79,13 +89,18 @@ class ControlView(FieldView):
         """Whether its text cannot be read."""
         return bool(self._error)
 
+    @property
+    def told(self) -> bool:
+        """Whether something stands beside it: its text cannot be read, or AKS refuses it."""
+        return bool(self._error or self._remark)
+
     def complain(self, message: str) -> None:
         """Show an error beside the control; an empty text removes it."""
         self._error = message
         if message or not self._remark:
             super().complain(message)
         else:
-            self.error.value = note(f"<strong>Does not work:</strong> {escape(self._remark)}")
+            self.error.value = refused(self._remark)
 
     def remark(self, what: str) -> None:
         """Show what AKS refuses about a value that can be read; an empty text removes it."""
@@ -127,7 +142,17 @@ class Flags(widgets.VBox):
             )
             for word, says in words.items()
         }
-        super().__init__(list(self.boxes.values()))
+        self.error = widgets.HTML()
+        super().__init__([*self.boxes.values(), self.error])
+
+    def remark(self, what: str) -> None:
+        """Show what AKS refuses of them together; an empty text removes it."""
+        self.error.value = refused(what)
+
+    @property
+    def told(self) -> int:
+        """How many errors stand beside them."""
+        return int(bool(self.error.value))
 
     def read(self) -> frozenset[str]:
         """The words that are ticked."""
@@ -142,13 +167,18 @@ class Flags(widgets.VBox):
 class Part(widgets.Box):
     """Controls that together make one part of a Design, such as a pool, side by side."""
 
-    def __init__(self, part: Callable[..., Any], controls: Sequence[Control]) -> None:
+    def __init__(
+        self, part: Callable[..., Any], controls: Sequence[Control], columns: str = COLUMNS
+    ) -> None:
         self.part = part
         self.views = {each.name: ControlView(each, part) for each in controls}
         super().__init__(
             list(self.views.values()),
-            layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"),
-        )
+            layout=widgets.Layout(
+                display="grid", grid_template_columns=columns, grid_gap="4px 1em",
+                align_items="flex-start", flex="1 1 auto", min_width="0",
+            ),
+        )  # fmt: skip
 
     def read(self) -> Any:
         """The part, or None if a control, or what they say together, is wrong, which is told."""
@@ -197,6 +227,16 @@ class Part(widgets.Box):
     def wrong(self) -> list[str]:
         """The labels of the controls that have an error."""
         return [view.spec.label for view in self.views.values() if view.wrong]
+
+    @property
+    def told(self) -> int:
+        """How many controls have something beside them that is wrong."""
+        return sum(view.told for view in self.views.values())
+
+
+def refused(what: str) -> str:
+    """What AKS refuses, as HTML; nothing for an empty text."""
+    return note(f"<strong>Does not work:</strong> {escape(what)}") if what else ""
 
 
 def _names(field: str, name: str) -> bool:

@@ -26,11 +26,13 @@ from course.finding import Finding
 from course.networks import all_models
 from course.views.html import note, source_link
 from course.views.planner_app.controls import Control, Flags, Part, blamed
+from course.views.planner_app.pools import CONTROLS as POOL
 from course.views.planner_app.pools import Pools
 from course.views.planner_app.reading import (
     ADDRESS,
     ADDRESS_OR_NONE,
     COUNT,
+    COUNT_OR_NONE,
     DAY,
     NETWORKS,
     RANGE,
@@ -56,21 +58,22 @@ NETWORK = (
 )
 OUTBOUND = (
     Control("type", "Outbound type", options=OUTBOUND_TYPES),
-    Control("addresses", "Public addresses out", COUNT),
-    Control("ports_per_node", "Ports a node", COUNT, hint="0: automatic"),
+    Control("addresses", "Outbound public IPs", COUNT),
+    Control("ports_per_node", "SNAT ports per node (0: automatic)", COUNT),
     Control("next_hop", "Next hop", ADDRESS_OR_NONE, hint="address of a firewall"),
 )
 SERVICES = (
     Control("public", "Public Services", COUNT),
     Control("internal", "Internal Services", COUNT),
-    Control("ports", "Ports a Service", COUNT),
-    Control("frontends", "Frontend addresses", COUNT),
+    Control("ports", "Ports per Service", COUNT),
+    Control("frontends", "Frontend addresses", COUNT_OR_NONE, hint="one each"),
 )
 BALANCER = (Control("load_balancer", "Load balancer", options=LOAD_BALANCERS),)
 POLICY = (
     Control("policy", "Policy engine", options=POLICIES),
     Control("data_plane", "Data plane", options=DATA_PLANES),
 )
+PARTS = {"outbound": OUTBOUND, "services": SERVICES, "pools": POOL}
 # what Choices holds, and the fact whose pages disagree
 DISAGREE = {
     "surge": ("Default max-surge", "surge.default"),
@@ -84,8 +87,8 @@ NETWORK_HELP = (
 )
 DISAGREE_HELP = "Choose the page that you believe. At first the newest one counts."
 POOL_HELP = (
-    "An empty field means the default. The pods that you expect on each node count where addresses "
-    "follow the pods that run."
+    "An empty field with grey text means what the text says. The pods that you expect on each node "
+    "count where addresses follow the pods that run."
 )
 
 
@@ -112,6 +115,7 @@ class Form(widgets.VBox):
         self.tabs = widgets.Tab([widgets.VBox(list(each)) for each in self.sections.values()])
         self._mark()
         super().__init__([self.tabs])
+        self.add_class("aks-form")
 
     def _sections(self) -> dict[str, tuple[Any, ...]]:
         parts = self.parts
@@ -119,7 +123,7 @@ class Form(widgets.VBox):
             "Cluster": (parts["cluster"],),
             "Network": (_says(NETWORK_HELP), parts["network"]),
             "Node pools": (_says(POOL_HELP), self.pools),
-            "Way out and Services": (parts["outbound"], parts["services"], parts["balancer"]),
+            "Outbound and Services": (parts["outbound"], parts["services"], parts["balancer"]),
             "Policy and needs": (parts["policy"], _says("The cluster needs:"), self.needs),
             "Where pages disagree": (_says(DISAGREE_HELP), parts["choices"]),
         }
@@ -138,9 +142,7 @@ class Form(widgets.VBox):
                 values[name] = part.read()
                 complete = complete and values[name] is not None
         values["pools"] = self.pools.read()
-        design = self._whole(values) if complete and values["pools"] is not None else None
-        self._mark()
-        return design
+        return self._whole(values) if complete and values["pools"] is not None else None
 
     def _whole(self, values: dict[str, Any]) -> Design | None:
         try:
@@ -172,6 +174,8 @@ class Form(widgets.VBox):
         for name, part in self.parts.items():
             part.remark(found, "" if part.part is Design else f"{name}.")
         self.pools.remark(found)
+        self.needs.remark(found.get("needs", ""))
+        self._mark()
 
     @property
     def wrong(self) -> dict[str, list[str]]:
@@ -184,22 +188,41 @@ class Form(widgets.VBox):
 
     def _mark(self) -> None:
         """The title of a section tells how many errors are in it."""
-        wrong = self.wrong
-        titles = []
-        for title in self.sections:
-            count = len(wrong.get(title, ()))
-            told = f" ({count} error{'s' if count > 1 else ''})" if count else ""
-            titles.append(title + told)
-        self.tabs.titles = titles
+        counts = {
+            title: sum(getattr(each, "told", 0) for each in section)
+            for title, section in self.sections.items()
+        }
+        self.tabs.titles = [counted(title, count) for title, count in counts.items()]
+
+
+def counted(title: str, errors: int) -> str:
+    """A title that tells how many errors are below it.
+
+    >>> counted("Network", 1), counted("Network", 0)
+    ('Network (1 error)', 'Network')
+    """
+    return f"{title} ({errors} error{'s' if errors > 1 else ''})" if errors else title
+
+
+def label_of(field: str) -> str:
+    """The label of the control that holds this part of a Design; the part itself if none does.
+
+    >>> label_of("pools.web.max_pods"), label_of("subnets.nodes"), label_of("own_network")
+    ('max-pods', 'Subnets', 'own_network')
+    """
+    section, *rest = field.split(".")
+    if section in PARTS and rest:
+        return next((each.label for each in PARTS[section] if each.name == rest[-1]), field)
+    own = {each.name: each.label for each in (*CLUSTER, *NETWORK, *BALANCER, *POLICY)}
+    return own.get(section, {"pools": "Node pools", "needs": "Policy and needs"}.get(field, field))
 
 
 def _model() -> widgets.Dropdown:
     models = [(model.title, model.id) for model in all_models()]
     return widgets.Dropdown(
         options=[("the recommended one", ""), *models],
-        description="Model to look at",
-        style={"description_width": "11em"},
-        layout=widgets.Layout(width="30em"),
+        description="Model",
+        layout=widgets.Layout(width="20em", flex="0 0 auto"),
     )
 
 
@@ -214,7 +237,9 @@ def _choices() -> Part:
     )
     told = (widgets.HTML(_why(known)) for _, known in _disagreements().values())
     part.children = [each for pair in zip(part.views.values(), told, strict=True) for each in pair]
-    part.layout.flex_flow = "column"
+    part.layout.grid_template_columns = "minmax(0, 1fr)"
+    for view in part.views.values():
+        view.control.layout.width = "max-content"
     return part
 
 

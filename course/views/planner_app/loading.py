@@ -11,6 +11,7 @@ from course.design import Design
 from course.errors import InputError
 from course.planner import document, running
 from course.views.html import note, table
+from course.views.planner_app.form import label_of
 from course.views.planner_app.panes import Pane
 
 Texts = Sequence[str | bytes]
@@ -102,7 +103,7 @@ def _read_cluster(texts: Texts) -> tuple[Design, str]:
     if not found.missing:
         return found.design, told + note("Nothing is missing.")
     rows = [
-        [escape(each.question), f"<code>{escape(each.field)}</code>", _command(each.command)]
+        [escape(each.question), escape(label_of(each.field)), _command(each.command)]
         for each in found.missing
     ]
     head = ["missing", "stands at its default", "what tells it"]

@@ -12,7 +12,8 @@ from course.networks.model import Reason
 from course.planner.comparison import Comparison, ModelPlan
 from course.planner.growth import Growth, HeadRoom, outlook
 from course.planner.moves import Way, moves
-from course.planner.report import verdict, where
+from course.planner.report import verdict
+from course.views.address_space import in_words
 from course.views.html import note, source_link, table
 from course.views.tables import working_table
 from course.working import Line
@@ -58,7 +59,8 @@ def _works(plan: ModelPlan) -> str:
         severity: sum(each.severity is severity for each in plan.findings) for severity in Severity
     }
     told = [_many(count, severity.value) for severity, count in counts.items() if count]
-    return "<br>".join([f"<strong>{'yes' if plan.works else 'no'}</strong>", *told])
+    why = "" if plan.works else f": {escape(plan.errors[0].what)}"
+    return "<br>".join([f"<strong>{'yes' if plan.works else 'no'}</strong>{why}", *told])
 
 
 def _many(count: int, what: str) -> str:
@@ -68,7 +70,7 @@ def _many(count: int, what: str) -> str:
 
 def _places(demands: Iterable[Demand]) -> str:
     return "<br>".join(
-        escape(where(each)) + (f", at least a /{each.min_prefix}" if each.min_prefix else "")
+        escape(in_words(each)) + (f", at least a /{each.min_prefix}" if each.min_prefix else "")
         for each in demands
     )
 
@@ -79,9 +81,12 @@ def _reasons(plan: ModelPlan) -> str:
         return f"<ul>{''.join(rows)}</ul>" if reasons else " Nothing."
 
     title = escape(plan.model.title)
+    told = f"<strong>{title}:</strong> {escape(plan.model.idea)}."
+    if not plan.works:  # nothing speaks for it then
+        return note(f"{told}<br>The design does not work in it: {escape(plan.errors[0].what)}")
     return note(
-        f"<strong>{title}:</strong> {escape(plan.model.idea)}.<br>For it:"
-        f"{items(plan.model.reasons_for)}Against it:{items(plan.model.reasons_against)}"
+        f"{told}<br>For it:{items(plan.model.reasons_for)}"
+        f"Against it:{items(plan.model.reasons_against)}"
     )
 
 
@@ -91,7 +96,7 @@ def findings(plan: ModelPlan) -> str:
         return note(f"{escape(plan.model.title)}: nothing was found. Nothing is wrong.")
     rows = [_finding(each) for each in plan.findings]
     title = f"Findings in {escape(plan.model.title)}"
-    return table(title, ["how bad", "what was found", "what to do", "rests on"], rows)
+    return table(title, ["severity", "what was found", "what to do", "source"], rows)
 
 
 def _finding(finding: Finding) -> list[str]:
@@ -116,17 +121,17 @@ class _Explained:
 
 def working(plan: ModelPlan) -> str:
     """How each number came about, line by line."""
-    return "".join(working_table(_Explained(where(each), each.working)) for each in plan.demands)
+    return "".join(working_table(_Explained(in_words(each), each.working)) for each in plan.demands)
 
 
 def growth(plan: ModelPlan, comparison: Comparison) -> str:
     """How far each number of each pool can grow, and how full everything is."""
     found = outlook(comparison.design, plan.model)
     rows = [_grows(each) for each in found.growths]
-    head = ["grows", "now", "room left", "what ends it", "what to do"]
+    head = ["grows", "planned for", "room left", "what ends it", "what to do"]
     first = table(f"Room to grow in {escape(plan.model.title)}, all else as it is", head, rows)
     rooms = [_room(each) for each in found.head_room]
-    head = ["how full", "what", "used", "there are", "left", "rests on"]
+    head = ["how full", "what", "used", "there are", "left", "source"]
     return first + table("How full everything is, the fullest first", head, rooms)
 
 
@@ -134,6 +139,7 @@ def _grows(found: Growth) -> list[str]:
     ends = [f"at {found.shown(each.at)}: {each.how}" for each in found.breaks]
     if found.broken_now:
         ends = [f"broken now: {each.how}" for each in found.breaks]
+        ends += [] if found.fits is None else [f"fits up to {found.shown(found.fits)}"]
     ends = ends or [f"{found.shown(found.end)}: {found.end_why}"]
     warned = [f"warning from {found.shown(each.at)}: {each.how}" for each in found.warnings]
     do = [each.limit.do for each in found.breaks] + ([found.how] if found.how else [])
@@ -176,7 +182,7 @@ def _many_ways(ways: Sequence[Way]) -> str:
 
 def _ways(plan: ModelPlan) -> str:
     rows = [_way(each) for each in moves(plan)]
-    head = ["to", "is it open?", "how", "rests on"]
+    head = ["to", "is it open?", "how", "source"]
     return table(f"Ways out of {escape(plan.model.title)}", head, rows)
 
 
