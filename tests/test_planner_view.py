@@ -169,6 +169,18 @@ def test_a_finding_stands_beside_what_it_names_and_nowhere_else():
     assert user["max_pods"].error.value == ""
 
 
+def test_what_is_refused_of_all_pools_or_of_the_needs_stands_beside_them():
+    pools = tuple(Pool(f"p{n}", nodes=900, max_surge=0) for n in range(6))
+    app = planner(pools=pools, model="overlay", needs=frozenset({"direct pod access"}))
+    assert "Does not work" in app.form.pools.error.value  # 5,400 nodes
+    assert "Does not work" in app.form.needs.error.value
+    assert "Policy and needs (1 error)" in app.form.tabs.titles
+    assert any(title.startswith("Node pools (") for title in app.form.tabs.titles)
+    app.load(Design())
+    assert app.form.pools.error.value == app.form.needs.error.value == ""
+    assert not any("error" in title for title in app.form.tabs.titles)
+
+
 @pytest.mark.parametrize("ending", ["md", "json", "sh", "bicep"])
 def test_an_export_that_is_seen_follows_the_form(ending):
     app = planner()
@@ -309,7 +321,9 @@ def test_of_many_subnets_the_picture_shows_some_and_says_how_many_more():
     assert words(part)[-1] == "and 3 more, in words below"
     assert sum(text.startswith("subnet s") for text in words(part)) == 5
     ranges = tuple(parse_range(f"10.{n}.0.0/16") for n in range(100, 107))
-    assert "and 2 more ranges" in words(drawing(planner(vnet=ranges), "node-subnet"))
+    part = drawing(planner(vnet=ranges), "node-subnet")
+    assert "and 2 more ranges" in words(part)
+    assert sum("addresses used" in text for text in words(part)) == 5
 
 
 # ---- bad input ----

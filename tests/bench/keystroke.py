@@ -1,5 +1,6 @@
 """How long it takes from a keystroke in the planner to the changed result in the browser, against a
-bare ipywidgets echo (Text to HTML) in the same page. The aim is a ratio of at most 2."""
+bare ipywidgets echo (Text to HTML) in the same page, with one pool and with three. The aim for each
+tab that is seen is a ratio of at most 2."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from statistics import median
 from tests.browser.serving import CHROMIUM, Notebook, browsing, copy_course, serving
 
 AIM, KEYSTROKES = 2.0, 30
+# the tab of results that is seen, and the pools that are added to the first
+CASES = (("Compare", 0), ("Compare", 2), ("Growth", 2), ("Export", 2))
 ECHO = """
 import ipywidgets
 field, shown = ipywidgets.Text(description="Echo", continuous_update=True), ipywidgets.HTML("none")
@@ -49,13 +52,19 @@ def milliseconds(page, field, key: str) -> float:
     return page.evaluate("() => window.changed - window.pressed")
 
 
-def measured(book: Notebook) -> tuple[list[float], list[float]]:
+def measured(book: Notebook, seen: str, more: int) -> tuple[list[float], list[float]]:
     """The times of the planner and of the echo, by turns, so that a busy machine slows both."""
     planner, echo = book.output("set-up"), book.output("echo")
     planner.get_by_role("tab", name="Node pools").click()
-    for seen in (planner.locator(".widget-tab").last, echo.locator(".widget-html-content")):
-        seen.evaluate(WATCH)
-    fields = planner.get_by_label("Nodes", exact=True), echo.get_by_label("Echo")
+    for number in range(more):
+        planner.get_by_role("button", name="Add a node pool").click()
+        planner.get_by_label(f"Pool name of pool user{number + 1}").wait_for()
+    planner.get_by_role("tab", name=seen).click()
+    book.page.wait_for_timeout(1000)  # the focus goes to the new pool
+    panes = planner.locator(".widget-tab").last, echo.locator(".widget-html-content")
+    for pane in panes:
+        pane.evaluate(WATCH)
+    fields = planner.get_by_label("Nodes of pool system"), echo.get_by_label("Echo")
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(KEYSTROKES):
         key = "Backspace" if turn % 2 else str(1 + turn % 9)
@@ -65,7 +74,7 @@ def measured(book: Notebook) -> tuple[list[float], list[float]]:
 
 
 def main() -> None:
-    """Measure and print both, with the ratio of their medians and of their worst."""
+    """Measure and print each case, with the ratio of the medians and of the worst."""
     if not CHROMIUM:
         print("keystroke: no Chromium, not measured")
         return
@@ -75,11 +84,18 @@ def main() -> None:
         home.mkdir()
         file = notebook_with_both(copy_course(root))
         with serving(root, home) as url, browsing() as browser:
-            book = Notebook(browser.new_page(), url, file)
-            book.run_all()
-            ours, echo = measured(book)
+            for seen, more in CASES:
+                book = Notebook(browser.new_page(), url, file)
+                book.run_all()
+                tell(f"{seen} with {more + 1} pools", *measured(book, seen, more))
+                book.page.close()
+
+
+def tell(what: str, ours: list[float], echo: list[float]) -> None:
+    """Print the times of one case beside those of the echo."""
     print(
-        f"keystroke to result: planner median {median(ours):.1f} ms, worst {max(ours):.1f} ms; "
+        f"keystroke to result, {what}: "
+        f"planner median {median(ours):.1f} ms, worst {max(ours):.1f} ms; "
         f"bare echo median {median(echo):.1f} ms, worst {max(echo):.1f} ms; "
         f"ratio {median(ours) / median(echo):.2f} (aim: at most {AIM:g}), "
         f"of the worst {max(ours) / max(echo):.2f}"
