@@ -28,6 +28,7 @@ class Kubenet(NetworkModel):
     data_plane_fact = "cilium.kubenet"
     systems = ("Linux",)
     system_fact = "kubenet.windows"
+    pod_range_rule = "kubenet.no_overlap_with"
     ends = "kubenet.retirement_date"
     unmet: ClassVar = {
         "direct pod access": "kubenet.snat",

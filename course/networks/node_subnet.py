@@ -47,7 +47,7 @@ class NodeSubnet(NetworkModel):
 
     def demands(self, design: Design) -> tuple[Demand, ...]:
         """One address a node, and max-pods beside it."""
-        return node_subnets(design, _one_node)
+        return node_subnets(design, _one_node, preallocated=True)
 
     def profile(self) -> Mapping[str, str]:
         """Plugin azure alone."""

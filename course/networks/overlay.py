@@ -5,7 +5,7 @@ Azure itself routes the pod range, a /24 to each node; nothing is encapsulated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from course.design import Choices, Design
@@ -25,6 +25,8 @@ class Overlay(NetworkModel):
     flat = False
     systems = ("Linux", "Windows2022", "Windows2025")
     system_fact = "overlay.windows"
+    pod_range_rule = "overlay.no_overlap_with"
+    pod_range_refusal = "overlay.overlap_refusal"
     unmet: ClassVar = {
         "direct pod access": "overlay.unsupported",
         "virtual nodes": "overlay.unsupported",
@@ -48,7 +50,7 @@ class Overlay(NetworkModel):
     def demands(self, design: Design) -> tuple[Demand, ...]:
         """One address a node of the subnet, 256 of the pod range."""
         nodes = node_subnets(design, one_address)
-        return (*nodes, pod_range(design, "overlay.node_pod_cidr_prefix"))
+        return (*nodes, pod_range(design, "overlay.node_pod_cidr_prefix", preallocated=True))
 
     def limits(self, design: Design) -> tuple[Limit, ...]:
         """The most nodes, and the most pods, that Microsoft supports."""
@@ -65,7 +67,7 @@ class Overlay(NetworkModel):
             ),
         )  # fmt: skip
 
-    def checks(self, design: Design) -> tuple[Finding, ...]:
+    def checks(self, design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
         """Windows containers: fewer pods a node are recommended."""
         most = number("overlay.windows_recommended_max_pods")
         return tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from course.design import Choices, Design, Pool
 from course.facts import number
@@ -35,7 +35,7 @@ class PodSubnetDynamic(NetworkModel):
     moves = (
         Move(
             "pod-subnet-static", "new node pools with another pod subnet, then move the pods",
-            ("static.migration",),
+            ("static.migration",), needs_kubernetes="1.28",
         ),
         TO_CILIUM,
     )  # fmt: skip
@@ -58,9 +58,9 @@ class PodSubnetDynamic(NetworkModel):
             ),
         )  # fmt: skip
 
-    def checks(self, design: Design) -> tuple[Finding, ...]:
+    def checks(self, design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
         """A pod subnet that is too large."""
-        return too_large(design, "dynamic.max_subnet_prefix")
+        return too_large(demands, "dynamic.max_subnet_prefix")
 
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, and pools with a pod subnet."""

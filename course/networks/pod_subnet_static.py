@@ -28,6 +28,7 @@ class PodSubnetStatic(NetworkModel):
     title = "Azure CNI, pod subnet (static blocks)"
     idea = "whole blocks of 16 addresses of a pod subnet for each node, beforehand"
     rank = 3
+    min_kubernetes = "static.min_kubernetes"
     unmet: ClassVar = {"private link service": "static.private_link_service"}
     reasons_for = (
         Reason("pods are reached by their own addresses", "dynamic.snat"),
@@ -51,7 +52,7 @@ class PodSubnetStatic(NetworkModel):
         nodes = node_subnets(design, one_address)
         return (*nodes, *pod_subnets(design, _one_node, kept=_reserved()))
 
-    def network_addresses(self, demands: Sequence[Demand]) -> int:
+    def counted_addresses(self, demands: Sequence[Demand]) -> int:
         """A block of 16 counts as one: hence a million pods in a virtual network."""
         nodes = sum(each.needed for each in demands if each.kind == "node subnet")
         pods = sum(each.needed for each in demands if each.kind == "pod subnet")
@@ -67,10 +68,10 @@ class PodSubnetStatic(NetworkModel):
             ),
         )  # fmt: skip
 
-    def checks(self, design: Design) -> tuple[Finding, ...]:
+    def checks(self, design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
         """A max-pods that leaves addresses of a block unused; a subnet that is too large."""
         wasteful = (_wasteful(pool) for pool in design.pools if wasted(pool))
-        return (*wasteful, *too_large(design, "static.max_subnet_prefix"))
+        return (*wasteful, *too_large(demands, "static.max_subnet_prefix"))
 
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, and pools with a pod subnet of static blocks."""
@@ -88,13 +89,14 @@ def wasted(pool: Pool) -> int:
 
 
 def _wasteful(pool: Pool) -> Finding:
-    best = (pool.max_pods or 1) + wasted(pool)
+    idle = wasted(pool)
+    plural = "es" if idle > 1 else ""
     return Finding(
         Severity.ADVICE,
-        f"With max-pods {pool.max_pods}, addresses that no pod can use on each node of "
-        f"{pool.name}: {wasted(pool)}.",
+        f"With max-pods {pool.max_pods}, each node of {pool.name} holds {idle} address{plural} "
+        "that no pod can use.",
         ("static.efficient_max_pods",),
-        f"Set max-pods to {best}: it takes no address more.",
+        f"Set max-pods to {(pool.max_pods or 1) + idle}: it takes no address more.",
         field=f"pools.{pool.name}.max_pods",
     )
 

@@ -230,7 +230,7 @@ _OUTBOUND = _record(
         "next_hop": _or_none(_ADDRESS),
     },
 )
-_SERVICES = {"public": _WHOLE, "internal": _WHOLE, "ports": _WHOLE, "frontends": _WHOLE}
+_SERVICES = {"public": _WHOLE, "internal": _WHOLE, "ports": _WHOLE, "frontends": _or_none(_WHOLE)}
 _CHOICES = {"surge": _SURGE, "pod_subnet_max_pods": _WHOLE, "overlay_pods": _WHOLE}
 _NEEDS = _list_of(_TEXT)
 _design = _record(

@@ -31,6 +31,7 @@ from course.views.planner_app.reading import (
     ADDRESS,
     ADDRESS_OR_NONE,
     COUNT,
+    COUNT_OR_NONE,
     DAY,
     NETWORKS,
     RANGE,
@@ -64,7 +65,7 @@ SERVICES = (
     Control("public", "Public Services", COUNT),
     Control("internal", "Internal Services", COUNT),
     Control("ports", "Ports a Service", COUNT),
-    Control("frontends", "Frontend addresses", COUNT),
+    Control("frontends", "Frontend addresses", COUNT_OR_NONE, hint="one each"),
 )
 BALANCER = (Control("load_balancer", "Load balancer", options=LOAD_BALANCERS),)
 POLICY = (
