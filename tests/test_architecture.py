@@ -19,7 +19,7 @@ COMMANDS = {"doctor", "commands", "exercises", "__main__"}
 LAYERS = [
     {"errors", "machine"},
     {"facts", "addresses", "curriculum", "working"},
-    {"prose", "subnet", "questions", "netapp", "outbound", "ranges"},
+    {"prose", "subnet", "questions", "netapp", "outbound", "ranges", "linux", "kubeproxy", "cni"},
     {"progress", "cluster", "personal_copy"},
     {"sizing", "lab", "design"},
     {"finding"},
