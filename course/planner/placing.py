@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from netaddr import IPNetwork
+from netaddr import IPNetwork, IPSet
 
-from course.addresses import exclude, overlaps, parse_range
+from course.addresses import overlaps, parse_range
 from course.design import Design
 from course.facts import fact
 from course.finding import Demand
@@ -79,11 +79,4 @@ def _first_free(
 @lru_cache(maxsize=256)
 def _free(spaces: tuple[IPNetwork, ...], busy: tuple[IPNetwork, ...]) -> tuple[IPNetwork, ...]:
     """What is left of the spaces."""
-    left: Iterable[IPNetwork] = spaces
-    for each in busy:
-        left = [rest for part in left for rest in _without(part, each)]
-    return tuple(left)
-
-
-def _without(part: IPNetwork, busy: IPNetwork) -> list[IPNetwork]:
-    return exclude(part, busy) if overlaps(part, busy) else [part]
+    return tuple((IPSet(spaces) - IPSet(busy)).iter_cidrs())
