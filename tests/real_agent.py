@@ -148,4 +148,5 @@ def output(host, *command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-main()
+if __name__ == "__main__":
+    main()
