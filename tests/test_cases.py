@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import cases_cidr, cases_cni, cases_kubeproxy, cases_planning
+from tests import cases_cidr, cases_cni, cases_kubeproxy, cases_packetpath, cases_planning
 from tests.conftest import NOT_BUILT, ROOT
 
 CASES = Path(os.environ.get("COURSE_CASES") or ROOT / "tests" / "cases")
@@ -20,6 +20,7 @@ BUILT = {
     "aks_planning": cases_planning.CHECKS,
     "cni": cases_cni.CHECKS,
     "kubeproxy": cases_kubeproxy.CHECKS,
+    "packetpath": cases_packetpath.CHECKS,
 }
 
 

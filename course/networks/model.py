@@ -6,11 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from course.cluster import MaxSurge
 from course.design import Choices, Design, Pool
+from course.errors import InputError
 from course.finding import Demand, Finding, Limit
+
+if TYPE_CHECKING:  # a planner needs no hosts, and what makes them takes time to load
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,17 @@ class NetworkModel(ABC):
         max_pods, surge = self.default_max_pods(design.choices), design.choices.surge
         pools = tuple(_settled(pool, max_pods, surge) for pool in design.pools)
         return replace(design, pools=pools)
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """The cluster with an address for every node and pod that has none yet.
+
+        Raises InputError if addresses run out, or for a model that makes no hosts.
+        """
+        raise InputError(self.id, "makes no hosts.", "Plan with it, or choose another model.")
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """Nodes and pods as hosts, and what Azure learns of them. The cluster is addressed."""
+        raise InputError(self.id, "makes no hosts.", "Plan with it, or choose another model.")
 
 
 @lru_cache(maxsize=1024)  # the models ask for the same pools, and a planner asks again and again

@@ -6,13 +6,18 @@ Azure itself routes the pod range, a /24 to each node; nothing is encapsulated.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 from course.design import Choices, Design
 from course.facts import number
 from course.finding import Demand, Finding, Limit, Severity
 from course.networks.demands import node_subnets, one_address, pod_range, pods_limit
 from course.networks.model import TO_CILIUM, NetworkModel, Reason
+
+if TYPE_CHECKING:
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 class Overlay(NetworkModel):
@@ -85,6 +90,29 @@ class Overlay(NetworkModel):
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, mode overlay."""
         return {"networkPlugin": "azure", "networkPluginMode": "overlay"}
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """Nodes in the subnet, a /24 of the pod range each; pods from the second address of it."""
+        from course.wiring import addressing
+
+        cluster = addressing.nodes_with_ranges(cluster, topology)
+        return addressing.pods_with(cluster, addressing.of_range)
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """A route to each pod on its node; Azure keeps a routing domain with a /24 for each node.
+
+        What leaves the pod range bears the node's address, which the node itself writes: that
+        ip-masq-agent does it is derived, the documentation only says that Azure CNI does. Sources:
+        facts overlay.encapsulation, overlay.unsupported.
+        """
+        from course.wiring import masquerade, transparent
+
+        rules = masquerade.ip_masq_agent([cluster.pod_range], masq_link_local=True)
+        made = transparent.made(
+            cluster, topology.subnet(cluster.subnet), "azure-linux-swift-overlay-consolidated",
+            lambda node: node.pod_range, cluster.pod_range, lambda node: rules,
+        )  # fmt: skip
+        return replace(made, domain={node.pod_range: node.name for node in cluster.nodes})
 
 
 MODEL = Overlay()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from course.design import Choices, Design, Pool
 from course.facts import number
@@ -11,6 +12,10 @@ from course.networks.demands import node_subnets, one_address, pod_subnets, pods
 from course.networks.model import TO_CILIUM, Move, NetworkModel, Reason
 from course.sizing.pod_subnet import pool_target
 from course.working import Line
+
+if TYPE_CHECKING:
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 class PodSubnetDynamic(NetworkModel):
@@ -65,6 +70,25 @@ class PodSubnetDynamic(NetworkModel):
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, and pools with a pod subnet."""
         return {"networkPlugin": "azure", "podIPAllocationMode": "DynamicIndividual"}
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """Nodes in their subnet; each holds batches of the pod subnet, for the pods that run."""
+        from course.wiring import addressing
+
+        most = max(len(cluster.pods_of(node.name)) for node in cluster.nodes)
+        held = pool_target(most, max_addresses=cluster.max_pods)
+        pods = topology.subnet(cluster.pod_subnet)
+        cluster = addressing.nodes_with_cards(cluster, topology, pods, held)
+        return addressing.pods_with(cluster, addressing.of_card)
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """A route to each pod on its node; Azure finds pods by the addresses that nodes hold.
+
+        See course.wiring.delegated.
+        """
+        from course.wiring import delegated
+
+        return delegated.made(cluster, topology)
 
 
 def _one_node(pool: Pool) -> tuple[Line, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from course.design import Choices, Design, Pool
 from course.facts import number
@@ -19,6 +19,10 @@ from course.networks.demands import (
 from course.networks.model import NetworkModel, Reason
 from course.sizing.pod_subnet import block_size, blocks_per_node
 from course.working import Line
+
+if TYPE_CHECKING:
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 class PodSubnetStatic(NetworkModel):
@@ -76,6 +80,27 @@ class PodSubnetStatic(NetworkModel):
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, and pools with a pod subnet of static blocks."""
         return {"networkPlugin": "azure", "podIPAllocationMode": "StaticBlock"}
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """Nodes in their subnet; each holds whole blocks of the pod subnet, for all it may run.
+
+        The first address of a node's blocks is kept for itself: static.blocks_formula.
+        """
+        from course.wiring import addressing
+
+        held = blocks_per_node(cluster.max_pods) * block_size()
+        pods = topology.subnet(cluster.pod_subnet)
+        cluster = addressing.nodes_with_cards(cluster, topology, pods, held)
+        return addressing.pods_with(cluster, lambda node: iter(node.held[1:]))
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """A route to each pod on its node; Azure finds pods by the blocks that nodes hold.
+
+        See course.wiring.delegated.
+        """
+        from course.wiring import delegated
+
+        return delegated.made(cluster, topology)
 
 
 def wasted(pool: Pool) -> int:
