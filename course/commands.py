@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     facts.add_argument("id", metavar="ID", nargs="?", help="such as azure.reserved_per_subnet")
     exercises = add("exercises", _exercises, "make exercises/ anew from solutions/, with nbgrader")
     exercises.add_argument("--into", metavar="DIR", type=Path, help="another folder to write to")
-    plan = add("plan", _plan, "check the plan of a network; 1 where a finding is an error")
+    plan = add("plan", _plan, "check the plan of a network; exits with 1 where it does not work")
     plan.add_argument(
         "files", metavar="FILE", nargs="+", help="a plan as JSON; - is standard input"
     )
@@ -80,7 +80,8 @@ def parser() -> argparse.ArgumentParser:
         "--running",
         action="store_true",
         help="the files are what az aks show, az aks nodepool list, az network vnet show and "
-        "kubectl get nodes print as JSON",
+        "kubectl get nodes print as JSON; exits with 1 also where they do not tell the model, the "
+        "pools with their numbers, or the ranges",
     )
     plan.add_argument("--today", metavar="DAY", help="judge what retires as of this day")
     progress = add("progress", _progress_show, "show, export or reset what you have answered")
@@ -207,18 +208,17 @@ def _exercises(told: argparse.Namespace, root: Path) -> int:
 def _plan(told: argparse.Namespace, root: Path) -> int:
     from course.planner import check
 
-    report, works = check.check([_text(name) for name in told.files], told.running, told.today)
+    report, works = check.check([_content(name) for name in told.files], told.running, told.today)
     print(report)
     return int(not works)
 
 
-def _text(name: str) -> str:
-    """The text of a file, or of standard input."""
+def _content(name: str) -> bytes:
+    """What is in a file, or comes from standard input; it may be in any encoding."""
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise InputError(name, "cannot be read.", f"{why}.") from None
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise InputError(name, "cannot be read.", f"{error.strerror}.") from None
 
 
 def _progress_show(told: argparse.Namespace, root: Path) -> int:

@@ -175,18 +175,20 @@ class Outbound:
 @dataclass(frozen=True)
 class Services:
     """Services of type LoadBalancer: `public` and `internal` ones, with `ports` each. Each internal
-    one takes an address of the node subnet. `frontends` are the public ones' addresses."""
+    one takes an address of the node subnet. `frontends` are the addresses that the public ones
+    share; None: each has its own, as AKS gives it."""
 
     public: int = 1
     internal: int = 0
     ports: int = 2
-    frontends: int = 1
+    frontends: int | None = None
 
     def __post_init__(self) -> None:
         _count(self.public, "public Services")
         _count(self.internal, "internal Services")
         _count(self.ports, "ports a Service", least=1)
-        _count(self.frontends, "frontend addresses", least=1)
+        if self.frontends is not None:
+            _count(self.frontends, "frontend addresses", least=1)
 
 
 def newest_claim(fact_id: str) -> int | str:
@@ -282,8 +284,9 @@ class Design:
         return (each.range for each in (*self.subnets, *self.peered, *self.on_premises))
 
     def subnet(self, name: str) -> Subnet | None:
-        """The subnet of this name, if the design has it."""
-        return next((subnet for subnet in self.subnets if subnet.name == name), None)
+        """The subnet of this name, if the design has it. Azure takes names in any case."""
+        wanted = name.lower()
+        return next((each for each in self.subnets if each.name.lower() == wanted), None)
 
     @property
     def windows(self) -> bool:

@@ -36,12 +36,23 @@ def reserved_overlaps(network: IPNetwork) -> list[IPNetwork]:
 
     Source: fact aks.reserved_ranges.
     """
-    return [each for each in _reserved_ranges() if overlaps(each, network)]
+    return [each for each in _ranges_of("aks.reserved_ranges") if overlaps(each, network)]
+
+
+def forbidden_overlaps(network: IPNetwork) -> list[IPNetwork]:
+    """The ranges that no virtual network of Azure may have and that this one overlaps.
+
+    Source: fact azure.forbidden_ranges.
+
+    >>> forbidden_overlaps(parse_range("224.0.0.0/16"))
+    [IPNetwork('224.0.0.0/4')]
+    """
+    return [each for each in _ranges_of("azure.forbidden_ranges") if overlaps(each, network)]
 
 
 @cache
-def _reserved_ranges() -> tuple[IPNetwork, ...]:
-    return tuple(parse_range(text) for text in fact("aks.reserved_ranges").value)
+def _ranges_of(fact_id: str) -> tuple[IPNetwork, ...]:
+    return tuple(parse_range(text) for text in fact(fact_id).value)
 
 
 def dns_problem(service_range: IPNetwork, dns_address: IPAddress) -> InputError | None:

@@ -7,8 +7,12 @@ from fractions import Fraction
 from course import netapp, outbound, ranges
 from course.addresses import canonical, parse_address, parse_range
 from course.cluster import NodePool, max_pods_problem, scale_set_problem, surge_nodes
+from course.design import Design, Outbound, Pool, Services
 from course.errors import InputError
 from course.facts import number
+from course.networks import model
+from course.networks.pod_subnet_static import wasted
+from course.planner.comparison import plan as whole_plan
 from course.sizing import kubenet, node_subnet, overlay, pod_range, pod_subnet
 from course.subnet import (
     reserved_addresses,
@@ -18,9 +22,20 @@ from course.subnet import (
 )
 
 
+def planned(model_id, kind, pool, internal=0, **ranges):
+    """What the planner says that a pool takes of one kind of range."""
+    design = Design(pools=(pool,), services=Services(internal=internal), **ranges)
+    demands = whole_plan(design, model(model_id)).demands
+    return next(each for each in demands if each.kind == kind)
+
+
 def node_subnet_plan(nodes, max_pods, extra_nodes, max_surge, internal_lbs):
     pool = NodePool(nodes, max_pods, max_surge, extra_nodes)
     plan = node_subnet.plan(pool, internal_lbs)
+    whole = Pool("system", nodes + extra_nodes, max_pods=max_pods, max_surge=max_surge)
+    demand = planned("node-subnet", "node subnet", whole, internal_lbs)
+    # the page of the lesson and the planner say the same
+    assert (plan.required_addresses, plan.min_prefix) == (demand.needed, demand.min_prefix)
     return {
         "surge_nodes": pool.surge_nodes,
         "total_nodes": pool.peak_nodes,
@@ -93,12 +108,14 @@ def pod_cidr_for_nodes(nodes_including_surge):
 
 
 def overlay_pod_cidr_validation(pod_cidr_prefix, pools):
-    use = overlay.PodRangeUse(pod_cidr_prefix, tuple(overlay.Pool(**pool) for pool in pools))
-    return {
-        "preallocated_ips": use.preallocated,
-        "available_ips": use.available,
-        "fits": use.fits,
-    }
+    whole = tuple(
+        Pool(f"pool{index}", pool["max_nodes"], max_surge=pool["surge"])
+        for index, pool in enumerate(pools)
+    )
+    pod_range = parse_range(f"10.0.0.0/{pod_cidr_prefix}")
+    found = whole_plan(Design(pools=whole, pod_range=pod_range), model("overlay"))
+    (use,) = (each for each in found.limits if each.id == "pod range pods")
+    return {"preallocated_ips": use.used, "available_ips": use.most, "fits": not use.broken}
 
 
 def overlay_pod_cidr_expand(current, requested):
@@ -106,12 +123,12 @@ def overlay_pod_cidr_expand(current, requested):
 
 
 def overlay_node_subnet(nodes, extra_nodes, max_surge, internal_lbs):
-    pool = NodePool(nodes, 250, max_surge, extra_nodes)
-    plan = overlay.NodeSubnetPlan(pool, internal_lbs)
+    pool = Pool("system", nodes + extra_nodes, max_surge=max_surge)
+    demand = planned("overlay", "node subnet", pool, internal_lbs)
     return {
         "total_nodes": pool.peak_nodes,
-        "required_ips": plan.required_addresses,
-        "min_prefix": plan.min_prefix,
+        "required_ips": demand.needed,
+        "min_prefix": demand.min_prefix,
     }
 
 
@@ -158,13 +175,13 @@ def dynamic_stranded_ips(
 
 
 def static_block(max_pods):
-    blocks = pod_subnet.blocks_per_node(max_pods)
-    addresses = blocks * pod_subnet.block_size()
+    pool = Pool("system", 1, max_pods=max_pods, max_surge=0)
+    demand = planned("pod-subnet-static", "pod subnet", pool)
     return {
-        "blocks_per_node": blocks,
-        "ips_per_node": addresses,
-        "pod_ips_per_node": addresses - 1,
-        "wasted_per_node": addresses - 1 - max_pods,
+        "blocks_per_node": pod_subnet.blocks_per_node(max_pods),
+        "ips_per_node": demand.needed,
+        "pod_ips_per_node": demand.needed - 1,
+        "wasted_per_node": wasted(pool),
     }
 
 
@@ -178,6 +195,11 @@ def snat_max_nodes(outbound_ips, ports_per_node):
 
 def snat_headroom(nodes, surge_nodes, ports_per_node, outbound_ips):
     room = outbound.PortRoom(nodes, surge_nodes, ports_per_node, outbound_ips)
+    pool = Pool("system", nodes, max_surge=surge_nodes)
+    way_out = Outbound(addresses=outbound_ips, ports_per_node=ports_per_node)
+    limits = whole_plan(Design(pools=(pool,), outbound=way_out), model("overlay")).limits
+    (ports,) = (each for each in limits if each.id == "outbound ports")
+    assert ports.broken is not room.sufficient
     return {
         "ports_for_nodes": room.for_nodes,
         "ports_for_surge": room.for_surge,

@@ -11,11 +11,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import cases_cidr, cases_planning
+from tests import cases_cidr, cases_cni, cases_kubeproxy, cases_packetpath, cases_planning
 from tests.conftest import NOT_BUILT, ROOT
 
 CASES = Path(os.environ.get("COURSE_CASES") or ROOT / "tests" / "cases")
-BUILT = {"cidr": cases_cidr.CHECKS, "aks_planning": cases_planning.CHECKS}
+BUILT = {
+    "cidr": cases_cidr.CHECKS,
+    "aks_planning": cases_planning.CHECKS,
+    "cni": cases_cni.CHECKS,
+    "kubeproxy": cases_kubeproxy.CHECKS,
+    "packetpath": cases_packetpath.CHECKS,
+}
 
 
 def cases_of(file):

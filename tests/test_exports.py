@@ -643,3 +643,13 @@ def test_a_model_cannot_make_up_words_of_azure(selected, export):
     toy.selected = selected
     with pytest.raises(InputError, match="turbo"):
         export(replace(plan(Design(), Toy()), model=toy))
+
+
+def test_the_cluster_may_use_its_network_before_it_is_made():
+    calls = az_reader.read(az.commands(planned(Design())))
+    names = [call.name for call in calls]
+    role = calls[names.index("az role assignment create")]
+    assert role.one("--role") == "Network Contributor"
+    assert role.one("--scope") == "$VNET_ID"
+    assert role.one("--assignee-object-id") == "$PRINCIPAL_ID"
+    assert names.index("az role assignment create") < names.index("az aks create")

@@ -169,13 +169,17 @@ class TestEveryModel:
             if not demand.proposed:
                 continue
             assert demand.available >= demand.needed
-            others = [subnet.range for subnet in design.subnets]
-            others += [e.range for e in found.demands if e is not demand and e.range is not None]
+            subnets = [subnet.range for subnet in design.subnets]
+            subnets += [e.range for e in found.demands if e is not demand and e.range is not None]
+            beside = [design.service_range]
+            beside += [each.range for each in (*design.peered, *design.on_premises)]
             if demand.kind == "pod range":
-                others += [*design.vnet, design.service_range]
-                others += [e.range for e in (*design.peered, *design.on_premises)]
+                others = [*subnets, *beside, *design.vnet]
             else:
                 assert any(demand.range in space for space in design.vnet)
+                # what surrounds the whole network is a finding, and leaves no place at all
+                others = [each for each in (*subnets, *beside) if design.vnet[0] not in each]
+                others += [each.range for each in design.subnets]
             for other in others:
                 assert demand.range not in other
                 assert other not in demand.range
@@ -184,8 +188,9 @@ class TestEveryModel:
         named = [reason.fact for reason in (*each.reasons_for, *each.reasons_against)]
         named += [each.data_plane_fact, each.policy_fact, each.system_fact, *each.unmet.values()]
         named += [name for move in each.moves for name in move.facts]
-        named += [each.ends] if each.ends else []
-        assert all(fact(name).statement for name in named)
+        named += [each.min_kubernetes, each.pod_range_rule, each.pod_range_refusal]
+        named.append(each.ends)
+        assert all(fact(name).statement for name in named if name)
 
     @some
     @given(design=designs())

@@ -129,9 +129,9 @@ BROKEN = [
      {"needs": frozenset({"private link service"})}, ERROR),
     ("overlay", "aks.lb_services_max", {"services": Services(public=301)}, ERROR),
     ("overlay", "aks.lb_backend_ip_configs_per_frontend",
-     {"services": Services(public=5), "pools": pool(nodes=1000, max_surge=0)}, None),
+     {"services": Services(public=5, frontends=1), "pools": pool(nodes=1000, max_surge=0)}, None),
     ("overlay", "aks.lb_backend_ip_configs_per_frontend",
-     {"services": Services(public=6), "pools": pool(nodes=834, max_surge=0)}, ERROR),
+     {"services": Services(public=6, frontends=1), "pools": pool(nodes=834, max_surge=0)}, ERROR),
     ("overlay", "snat.max_nodes_formula",
      {"outbound": Outbound(ports_per_node=1000), "pools": pool(nodes=64)}, ERROR),
     ("overlay", "snat.max_nodes_formula",
@@ -151,6 +151,43 @@ BROKEN = [
         "userDefinedRouting", next_hop=IPAddress("10.1.0.4"))}, None),
     ("overlay", "udr.requirements", {"own_network": False, "outbound": Outbound(
         "userAssignedNATGateway")}, ERROR),
+    ("overlay", "azure.forbidden_ranges", {"vnet": (net("224.0.0.0/16"),)}, ERROR),
+    ("overlay", "azure.forbidden_ranges", {"pod_range": net("127.0.0.0/16")}, ERROR),
+    ("overlay", "azure.peering_disjoint",
+     {"on_premises": (NamedRange("hq", net("10.240.0.0/12")),)}, WARNING),
+    ("overlay", "azure.peering_disjoint",
+     {"on_premises": (NamedRange("hq", net("10.240.0.0/17")),)}, ERROR),
+    ("overlay", "azure.peering_disjoint", {"peered": (NamedRange("hub", net("10.1.0.0/16")),),
+     "on_premises": (NamedRange("hq", net("10.1.4.0/24")),)}, WARNING),
+    ("kubenet", "kubenet.no_overlap_with", {"pod_range": net("10.240.0.0/16"),
+     "subnets": (Subnet("nodes", net("10.240.0.0/24")),)}, ERROR),
+    ("pod-subnet-static", "static.min_kubernetes", {"kubernetes": "1.27"}, ERROR),
+    ("pod-subnet-static", "static.min_kubernetes", {"kubernetes": "1.28"}, None),
+    ("overlay", "windows.server_2022_end", {"today": date(2027, 3, 15), "kubernetes": "",
+     "pools": (Pool(), Pool("win", system="Windows2022"))}, ERROR),
+    ("overlay", "natgw.ports_per_ip", {"outbound": Outbound("userAssignedNATGateway")}, ADVICE),
+    ("overlay", "firewall.snat_ports_per_ip", {"outbound": Outbound(
+        "userDefinedRouting", next_hop=IPAddress("10.1.0.4"))}, ADVICE),
+    ("overlay", "udr.requirements", {"outbound": Outbound(
+        "userDefinedRouting", next_hop=IPAddress("8.8.8.8"))}, WARNING),
+    ("overlay", "udr.requirements", {"load_balancer": "basic", "outbound": Outbound(
+        "userDefinedRouting", next_hop=IPAddress("10.1.0.4"))}, ERROR),
+    ("overlay", "surge.max_unavailable", {"pools": pool(max_surge="00%")}, WARNING),
+    ("overlay", "azure.subnets_disjoint", {"subnets": (Subnet("aks", net("10.240.0.0/24")),)},
+     ADVICE),
+    ("overlay", "aks.lb_services_max", {"services": Services(public=150, internal=151)}, ERROR),
+    ("overlay", "aks.lb_backend_ip_configs_per_frontend",
+     {"services": Services(public=100), "pools": pool(nodes=900, max_surge=0)}, None),
+    ("overlay", "aks.lb_backend_ip_configs_per_frontend",
+     {"services": Services(public=7, frontends=2), "pools": pool(nodes=995),
+      "outbound": Outbound("userAssignedNATGateway")}, None),
+    ("overlay", "aks.lb_backend_ip_configs_per_frontend",
+     {"services": Services(internal=5, ports=11), "pools": pool(nodes=909, max_surge=1)}, ERROR),
+    ("pod-subnet-dynamic", "dynamic.max_subnet_prefix", {"vnet": (net("10.0.0.0/9"),),
+     "service_range": net("10.200.0.0/16"), "dns_address": IPAddress("10.200.0.10"),
+     "pools": tuple(Pool(f"p{i}", 600, max_pods=250, max_surge=0) for i in range(2))}, ERROR),
+    ("pod-subnet-dynamic", "dynamic.max_subnet_prefix",
+     {"subnets": (Subnet("pods", net("10.240.0.0/16")),)}, None),
     ("node-subnet", "azure.vnet_private_ips", {"vnet": (net("10.128.0.0/9"),),
      "pools": pool(nodes=700, max_pods=100)}, ERROR),
     ("node-subnet", "azure.insufficient_subnet_size",
@@ -217,9 +254,9 @@ def test_what_is_called_free_of_overlap_is_so_address_by_address(
     outside = [service, *([] if each.flat else [pods])]
     pairs = [*combinations(subnets, 2), *((vnet, other) for other in (*peered, *office))]
     pairs += [(one, other) for one in outside for other in (vnet, *subnets, *peered, *office)]
-    pairs += combinations(outside, 2)
+    pairs += [*combinations(outside, 2), *((one, other) for one in peered for other in office)]
     shared = any(set(map(int, one)) & set(map(int, other)) for one, other in pairs)
-    words = ("overlap", "lies in the virtual network")
+    words = ("overlap", "lies in the virtual network", "lies inside the on-premises")
     findings = [e for e in plan(design, each).findings if any(word in e.what for word in words)]
     assert shared == bool(findings)
     stray = any(set(map(int, subnet)) - set(map(int, vnet)) for subnet in subnets)

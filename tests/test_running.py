@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 from functools import cache
 from itertools import permutations
 
@@ -16,6 +17,7 @@ from course.design import Design
 from course.errors import InputError
 from course.planner import running_json
 from course.planner.running import Running, read
+from course.planner.texts import decoded
 from tests.conftest import ROOT
 
 SAMPLES = ROOT / "tests" / "samples"
@@ -144,12 +146,29 @@ def test_nodes_and_internal_services_of_the_cluster_take_no_address_from_themsel
 
 def test_without_the_cluster_nobody_knows_whose_the_scale_sets_are():
     found = from_samples("node_subnet_vnet")
-    assert found.design.subnet("snet-aks").taken == 2
+    # which subnet the first pool is in does not show either: its internal Service is taken
+    assert found.design.subnet("snet-aks").taken == 3
+    assert found.design.services.internal == 0
     assert "every scale set named aks" in noted(found)
     # the nodes tell their resource group too
-    assert (
-        from_samples("node_subnet_vnet", "node_subnet_nodes").design.subnet("snet-aks").taken == 3
-    )
+    found = from_samples("node_subnet_vnet", "node_subnet_nodes").design
+    assert (found.subnet("snet-aks").taken, found.services.internal) == (3, 1)
+
+
+def internal_service(number):
+    place = "/resourceGroups/mc/providers/Microsoft.Network/loadBalancers/kubernetes-internal"
+    return {"id": f"{place}/frontendIPConfigurations/{number}"}
+
+
+def test_an_internal_service_in_another_subnet_than_the_first_pools_is_taken_there():
+    spoke = network(subnets=[("a", ["10.1.0.0/24"]), ("b", ["10.1.1.0/24"])])
+    spoke["id"] = "/resourceGroups/rg/virtualNetworks/spoke"
+    spoke["subnets"][0]["ipConfigurations"] = [internal_service(1), internal_service(2)]
+    spoke["subnets"][1]["ipConfigurations"] = [internal_service(3)]
+    found = of(pool(vnetSubnetID=f"{spoke['id']}/subnets/B"), spoke)
+    assert found.design.services.internal == 1
+    assert [(each.name, each.taken) for each in found.design.subnets] == [("a", 2), ("b", 0)]
+    assert "in other subnets, where they count as taken: 2." in noted(found)
 
 
 def test_pods_of_a_pod_subnet_and_the_way_out_of_a_nat_gateway():
@@ -241,6 +260,12 @@ def test_a_file_may_be_given_as_it_is_also_as_powershell_writes_it():
         assert read([text("kubenet_show").encode(encoding)]) == whole
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_text_comes_out_of_a_file_in_every_encoding_of_windows(encoding):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    assert decoded(f"{mark}größe".encode(encoding), "the file") == "größe"
+
+
 def test_the_spelling_of_the_service_itself_reads_as_that_of_az():
     shown = sample("pod_subnet_static_show")
     names = ("agentPoolProfiles", "networkProfile", "kubernetesVersion", "nodeResourceGroup")
@@ -284,6 +309,36 @@ def test_an_error_shows_nothing_of_what_was_pasted():
     assert [secret for secret in secrets() if secret in repr(vars(caught.value))] == []
 
 
+def kept_by(error):
+    """All that an error holds: itself, what is behind it, and the variables of our own frames."""
+    while error is not None:
+        yield repr(vars(error))
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "/course/" in frame.f_code.co_filename:
+                yield repr(frame.f_locals)
+        yield from (repr(vars(each)) for each in (error.__cause__, error.__context__) if each)
+        error = error.__context__
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '{"password": "hunter2", ',
+        "hunter2",
+        '{"password": "hunter2"}',
+        "[" * 100_000 + '"hunter2"',
+        b"hunter2 \xff",
+        '[{"type": "x/managedClusters", "name": "hunter2"}, {"type": "x/managedClusters"}]',
+    ],
+)
+def test_an_error_holds_no_secret_not_even_behind_it_or_in_its_traceback(hostile):
+    given = [hostile]
+    with pytest.raises(InputError) as caught:
+        read(given)
+    assert caught.value.__context__ is None
+    assert "hunter2" not in "".join(kept_by(caught.value))
+
+
 def test_answers_about_two_clusters_are_refused():
     for names in (
         ("kubenet_show", "overlay_show"),
@@ -292,6 +347,14 @@ def test_answers_about_two_clusters_are_refused():
     ):
         with pytest.raises(InputError, match="more than one cluster"):
             from_samples(*names)
+
+
+def test_two_clusters_of_one_name_in_two_resource_groups_are_refused():
+    shown = sample("node_subnet_show")
+    pools = text("node_subnet_nodepool_list").replace("rg-flat", "rg-other")
+    assert pools != text("node_subnet_nodepool_list")
+    with pytest.raises(InputError, match="more than one cluster"):
+        read([json.dumps(shown), pools])
 
 
 def test_a_network_that_is_neither_the_clusters_nor_a_peer_is_left_out():
@@ -315,6 +378,67 @@ def test_the_ranges_of_a_peer_may_come_from_the_peer():
     assert ranges(of(show, [spoke, peer]).design.peered)["vnet-data"] == "10.31.0.0/16"
 
 
+def network(peers=(), subnets=(), prefixes=("10.0.0.0/8",)):
+    """What `az network vnet show` prints: peers and subnets as (name, ranges), in this order."""
+    return {
+        "type": "Microsoft.Network/virtualNetworks",
+        "name": "spoke",
+        "addressSpace": {"addressPrefixes": list(prefixes)},
+        "subnets": [{"name": name, "addressPrefixes": found} for name, found in subnets],
+        "virtualNetworkPeerings": [
+            {
+                "remoteVirtualNetwork": {
+                    "id": f"/resourceGroups/rg-{number}/virtualNetworks/{name}"
+                },
+                "remoteAddressSpace": {"addressPrefixes": found},
+            }
+            for number, (name, found) in enumerate(peers)
+        ],
+    }
+
+
+def test_no_range_of_a_peer_is_lost_to_a_name_made_up_for_another():
+    peers = [("hub", ["10.5.0.0/16", "10.6.0.0/16"]), ("hub-2", ["10.7.0.0/16"])]
+    for order in permutations(peers):
+        found = ranges(of(network(order)).design.peered)
+        assert set(found.values()) == {"10.5.0.0/16", "10.6.0.0/16", "10.7.0.0/16"}
+        assert (found["hub"], found["hub-2"]) == ("10.5.0.0/16", "10.7.0.0/16")
+
+
+def test_networks_and_subnets_whose_names_differ_in_case_alone_are_told_apart():
+    peers = [("hub", ["10.5.0.0/16"]), ("HUB", ["10.6.0.0/16"])]
+    subnets = [("snet", ["10.1.0.0/24"]), ("SNET", ["10.1.1.0/24"])]
+    found = of(network(peers, subnets)).design
+    assert ranges(found.peered) == {"hub": "10.5.0.0/16", "HUB-2": "10.6.0.0/16"}
+    assert ranges(found.subnets) == {"snet": "10.1.0.0/24", "SNET-2": "10.1.1.0/24"}
+
+
+def test_a_further_range_of_a_subnet_stands_on_its_own():
+    found = of(network(subnets=[("snet", ["10.1.0.0/24", "fd00::/64", "10.1.1.0/24"])])).design
+    assert ranges(found.subnets) == {"snet": "10.1.0.0/24", "snet-2": "10.1.1.0/24"}
+
+
+names = st.text("aA-2", min_size=1, max_size=3).map(lambda end: f"n{end}n") | st.just("x" * 80)
+
+
+@given(st.lists(st.tuples(names, st.integers(1, 3)), max_size=6))
+def test_every_range_of_every_peer_and_subnet_is_read_whatever_they_are_called(told):
+    numbers = iter(range(100))
+    items = [(name, [f"10.{next(numbers)}.0.0/16" for _ in range(n)]) for name, n in told]
+    every = {each for _, found in items for each in found}
+    design = of(network(items, items)).design
+    assert {canonical(each.range) for each in design.peered} == every
+    assert {canonical(each.range) for each in design.subnets} == every
+
+
+def test_of_more_peers_than_a_plan_may_have_the_rest_is_asked_for():
+    peers = [(f"hub{i}", [f"10.{i // 256}.{i % 256}.0/24"]) for i in range(501)]
+    found = of(network(peers))
+    assert len(found.design.peered) == 500
+    assert "There are 501 peered ranges; the plan takes the first 500." in found.notes
+    assert "peered" in {each.field for each in found.needed}
+
+
 def test_names_of_subnets_are_the_same_in_any_case():
     show = json.loads(text("node_subnet_show").replace("subnets/snet-aks", "subnets/SNET-AKS"))
     found = of(show, sample("node_subnet_vnet"))
@@ -325,7 +449,7 @@ def test_names_of_subnets_are_the_same_in_any_case():
 def test_a_plugin_of_ones_own_has_no_model():
     found = of(cluster(networkProfile={"networkPlugin": "none"}))
     assert found.design.model == ""
-    assert "model" not in asked(found)
+    assert "model" in {each.field for each in found.needed}
     assert "its own network plugin" in noted(found)
 
 
@@ -334,6 +458,19 @@ def test_of_a_cluster_with_both_families_the_ipv4_ranges_are_planned():
     found = of(cluster(networkProfile=families))
     assert canonical(found.design.service_range) == "10.9.0.0/16"
     assert "IPv6" in noted(found)
+
+
+def test_one_node_is_a_node():
+    node = {"kind": "Node", "metadata": {"labels": {"agentpool": "system"}}}
+    assert "kubectl shows 1 node in pool system, az says 2." in of(cluster(), node).notes
+
+
+def test_what_was_not_told_is_needed_if_a_verdict_hangs_on_it():
+    whole = from_samples("node_subnet_show", "node_subnet_vnet")
+    assert whole.needed == ()
+    kubectl_alone = {each.field for each in from_samples("overlay_nodes").needed}
+    assert {"model", "pools", "vnet", "service_range"} <= kubectl_alone
+    assert not {"tier", "policy", "services"} & kubectl_alone
 
 
 def test_pools_outside_of_the_autoscalers_bounds_are_as_they_are():

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,29 +39,43 @@ def one_address(pool: Pool) -> tuple[Line, ...]:
     return (Line(f"addresses a node of {pool.name}", "1 for the node", 1),)
 
 
-def node_subnets(design: Design, per_node: PerNode) -> tuple[Demand, ...]:
+def node_subnets(
+    design: Design, per_node: PerNode, preallocated: bool = False
+) -> tuple[Demand, ...]:
     """What each node subnet gives: to each node what `per_node` says, and one address to each
-    internal Service, in the subnet of the first pool."""
+    internal Service, in the subnet of the first pool. `preallocated` is whether AKS counts the
+    addresses of pods before it makes a node, and refuses."""
     demands = []
-    for name in dict.fromkeys(pool.subnet for pool in design.pools):
-        pools = [pool for pool in design.pools if pool.subnet == name]
-        internal = design.services.internal if name == design.pools[0].subnet else 0
-        demands.append(_Subnet("node subnet", name, design, pools, per_node, internal).demand())
+    for name, pools in _by_subnet(design, lambda pool: pool.subnet).items():
+        internal = design.services.internal if design.pools[0] in pools else 0
+        shared = _Subnet("node subnet", name, design, pools, per_node, internal)
+        demands.append(shared.demand(preallocated))
     return tuple(demands)
 
 
 def pod_subnets(design: Design, per_node: PerNode, kept: Kept | None = None) -> tuple[Demand, ...]:
     """What each pod subnet gives to the nodes that use it. `kept` are addresses that serve nobody,
     if not the five that Azure keeps of every subnet."""
-    demands = []
-    for name in dict.fromkeys(pool.pod_subnet for pool in design.pools):
-        pools = [pool for pool in design.pools if pool.pod_subnet == name]
-        demands.append(_Subnet("pod subnet", name, design, pools, per_node, 0, kept).demand())
-    return tuple(demands)
+    return tuple(
+        _Subnet("pod subnet", name, design, pools, per_node, 0, kept).demand()
+        for name, pools in _by_subnet(design, lambda pool: pool.pod_subnet).items()
+    )
 
 
-def pod_range(design: Design, per_node_fact: str) -> Demand:
-    """What nodes take of a pod range beside the virtual network: a /24 each, surge included."""
+def _by_subnet(design: Design, subnet: Callable[[Pool], str]) -> dict[str, list[Pool]]:
+    """Pools by the subnet that they share, by the name that the design gives it."""
+    found: dict[str, list[Pool]] = {}
+    first: dict[str, str] = {}
+    for pool in design.pools:
+        known = design.subnet(subnet(pool))
+        name = known.name if known else first.setdefault(subnet(pool).lower(), subnet(pool))
+        found.setdefault(name, []).append(pool)
+    return found
+
+
+def pod_range(design: Design, per_node_fact: str, preallocated: bool = False) -> Demand:
+    """What nodes take of a pod range beside the virtual network: a /24 each, surge included.
+    `preallocated` as for node_subnets."""
     lines = [line for pool in design.pools for line in _nodes(pool)]
     nodes, each = design.peak_nodes, addresses_per_node()
     terms = [f"{pool.peak_nodes:,}" for pool in design.pools]
@@ -75,7 +89,7 @@ def pod_range(design: Design, per_node_fact: str) -> Demand:
     where = design.pod_range
     size = int(where.size) if where else 0
     # AKS asks for the most that could run, from the first day
-    refusal = _preallocation_refusal(nodes * each, size, where, "networkProfile.podCIDR")
+    refusal = _refusal(nodes * each, size, where, "networkProfile.podCIDR") if preallocated else ""
     return Demand(
         "pod range", "pods", nodes * each, 0, prefix, tuple(lines), where, steady=steady,
         fact=per_node_fact, refusal=refusal,
@@ -96,17 +110,18 @@ def pods_limit(
     )
 
 
-def too_large(design: Design, fact_id: str) -> tuple[Finding, ...]:
-    """Findings for pod subnets larger than the largest, a fact."""
+def too_large(demands: Sequence[Demand], fact_id: str) -> tuple[Finding, ...]:
+    """Findings for pod subnets, given or proposed, larger than the largest, a fact."""
     largest = number(fact_id)
-    names = dict.fromkeys(pool.pod_subnet for pool in design.pools)
     return tuple(
         Finding(
-            Severity.ERROR, f"The pod subnet {name} is larger than a /{largest}.", (fact_id,),
-            f"Make it a /{largest} or smaller.", field=f"subnets.{name}",
+            Severity.ERROR, f"The pod subnet {each.name} would be larger than a /{largest}.",
+            (fact_id,), f"Make it a /{largest} or smaller, and use several.",
+            field=f"subnets.{each.name}",
         )
-        for name in names
-        if (subnet := design.subnet(name)) and subnet.range.prefixlen < largest
+        for each in demands
+        if each.kind == "pod subnet" and each.range is not None
+        and each.range.prefixlen < largest
     )  # fmt: skip
 
 
@@ -145,7 +160,7 @@ class _Subnet:
     internal: int
     kept: Kept | None = None
 
-    def demand(self) -> Demand:
+    def demand(self, preallocated: bool = False) -> Demand:
         """What they take of it, with the working."""
         by_azure = Kept(number("azure.reserved_per_subnet"), "azure.reserved_per_subnet")
         kept = self.kept or by_azure
@@ -164,9 +179,12 @@ class _Subnet:
             working += [*_nodes(pool), *lines, Line(f"addresses of {pool.name}", how, peak)]
         working += self._sum(peaks, others, needed, prefix, kept)
         where = given.range if given else None
-        left = int(where.size) - kept.addresses if where else 0
-        asked = steady if steady > left else needed
-        refusal = _preallocation_refusal(asked - others, left - others, where, self.name)
+        refusal = ""
+        if preallocated and where:
+            # AKS counts the autoscaler's most at once, and surge nodes when it upgrades
+            left = int(where.size) - kept.addresses - besides
+            first = sum(p.planned_nodes * n for p, n in zip(self.pools, counts, strict=True))
+            refusal = _refusal(first if first > left else sum(peaks), left, where, self.name)
         return Demand(
             self.kind, self.name, needed, kept.addresses, prefix, tuple(working), where,
             steady=steady, fact=each[0][-1].fact or "azure.reserved_per_subnet", refusal=refusal,
@@ -210,7 +228,7 @@ def _smallest(what: str, prefix: int | None, kept: Kept) -> Line:
     return Line(what, how, f"/{prefix}", kept.fact)
 
 
-def _preallocation_refusal(needed: int, available: int, where: IPNetwork | None, name: str) -> str:
+def _refusal(needed: int, available: int, where: IPNetwork | None, name: str) -> str:
     """What AKS answers where a range is too small, as users have reported it.
 
     Source: fact azure.insufficient_subnet_size.

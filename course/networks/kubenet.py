@@ -7,13 +7,19 @@ node's address.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 from course.design import Choices, Design
 from course.facts import number
 from course.finding import Demand, Limit
 from course.networks.demands import node_subnets, one_address, pod_range
 from course.networks.model import Move, NetworkModel, Reason
+from course.virtual_network import UserRoute
+
+if TYPE_CHECKING:
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 class Kubenet(NetworkModel):
@@ -28,6 +34,7 @@ class Kubenet(NetworkModel):
     data_plane_fact = "cilium.kubenet"
     systems = ("Linux",)
     system_fact = "kubenet.windows"
+    pod_range_rule = "kubenet.no_overlap_with"
     ends = "kubenet.retirement_date"
     unmet: ClassVar = {
         "direct pod access": "kubenet.snat",
@@ -72,6 +79,30 @@ class Kubenet(NetworkModel):
     def profile(self) -> Mapping[str, str]:
         """Plugin kubenet."""
         return {"networkPlugin": "kubenet"}
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """Nodes in the subnet, a /24 of the pod range each; pods from the second address of it."""
+        from course.wiring import addressing
+
+        cluster = addressing.nodes_with_ranges(cluster, topology)
+        return addressing.pods_with(cluster, addressing.of_range)
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """Pods on a bridge; a route for each node in the route table of the node subnet.
+
+        ip-masq-agent leaves alone what goes to the pod range. Sources: facts
+        kubenet.routes_maintained_by, kubenet.snat; course.cni.kubenet for the bridge.
+        """
+        from course.wiring import bridge, masquerade
+
+        rules = masquerade.ip_masq_agent([cluster.pod_range], masq_link_local=True)
+        routes = (
+            UserRoute(node.pod_range, "VirtualAppliance", node.address)
+            for node in cluster.nodes
+            if node.name not in cluster.missing_routes
+        )
+        made = bridge.made(cluster, topology.subnet(cluster.subnet), rules)
+        return replace(made, routes=tuple(routes))
 
 
 MODEL = Kubenet()

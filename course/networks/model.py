@@ -6,11 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from course.cluster import MaxSurge
 from course.design import Choices, Design, Pool
+from course.errors import InputError
 from course.finding import Demand, Finding, Limit
+
+if TYPE_CHECKING:  # a planner needs no hosts, and what makes them takes time to load
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,13 @@ class NetworkModel(ABC):
 
     `rank` orders the models that would do, the best first. `flat` is whether pods take addresses of
     the virtual network. `policies` are the network policy engines by data plane; a data plane that
-    is missing is not supported. `ends` is the fact that tells when the model retires.
-    `names_are_labels` is whether names of subnets become labels of nodes, which are short. `unmet`
-    are the needs of a design (course.design.NEEDS) that it does not serve, each with the fact that
-    says so.
+    is missing is not supported. `unmet` are the needs of a design (course.design.NEEDS) that it
+    does not serve, each with the fact that says so. `names_are_labels` is whether names of subnets
+    become labels of nodes, which are short.
+
+    These name a fact, or nothing: `ends`, when it retires; `min_kubernetes`, the first version that
+    has it; `pod_range_rule`, what its pod range may not overlap; `pod_range_refusal`, what AKS
+    answers then.
     """
 
     id: ClassVar[str]
@@ -72,7 +80,10 @@ class NetworkModel(ABC):
     data_plane_fact: ClassVar[str] = "cilium.ipam_options"
     policy_fact: ClassVar[str] = "policy.engines"
     systems: ClassVar[tuple[str, ...]] = ("Linux", "Windows2019", "Windows2022", "Windows2025")
-    system_fact: ClassVar[str] = "policy.engines"
+    system_fact: ClassVar[str] = ""
+    min_kubernetes: ClassVar[str] = ""
+    pod_range_rule: ClassVar[str] = ""
+    pod_range_refusal: ClassVar[str] = ""
     ends: ClassVar[str] = ""
     names_are_labels: ClassVar[bool] = False
     unmet: ClassVar[Mapping[str, str]] = {}
@@ -92,7 +103,7 @@ class NetworkModel(ABC):
     def profile(self) -> Mapping[str, str]:
         """What selects it in a cluster's networkProfile and pools, by the API's names."""
 
-    def network_addresses(self, demands: Sequence[Demand]) -> int:
+    def counted_addresses(self, demands: Sequence[Demand]) -> int:
         """Addresses of the virtual network that count towards its limit."""
         return sum(demand.needed for demand in demands if demand.kind != "pod range")
 
@@ -100,7 +111,7 @@ class NetworkModel(ABC):
         """Limits that are its own, beyond those of its demands and of every cluster."""
         return ()
 
-    def checks(self, design: Design) -> tuple[Finding, ...]:
+    def checks(self, design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
         """Findings that are its own."""
         return ()
 
@@ -109,6 +120,17 @@ class NetworkModel(ABC):
         max_pods, surge = self.default_max_pods(design.choices), design.choices.surge
         pools = tuple(_settled(pool, max_pods, surge) for pool in design.pools)
         return replace(design, pools=pools)
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """The cluster with an address for every node and pod that has none yet.
+
+        Raises InputError if addresses run out, or for a model that makes no hosts.
+        """
+        raise InputError(self.id, "makes no hosts.", "Plan with it, or choose another model.")
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """Nodes and pods as hosts, and what Azure learns of them. The cluster is addressed."""
+        raise InputError(self.id, "makes no hosts.", "Plan with it, or choose another model.")
 
 
 @lru_cache(maxsize=1024)  # the models ask for the same pools, and a planner asks again and again

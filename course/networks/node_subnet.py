@@ -7,6 +7,8 @@ of one pool, with more of its working, is course.sizing.node_subnet.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from course.design import Choices, Design, Pool
 from course.facts import number
@@ -14,6 +16,10 @@ from course.finding import Demand
 from course.networks.demands import node_subnets
 from course.networks.model import TO_CILIUM, Move, NetworkModel, Reason
 from course.working import Line
+
+if TYPE_CHECKING:
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 class NodeSubnet(NetworkModel):
@@ -47,11 +53,37 @@ class NodeSubnet(NetworkModel):
 
     def demands(self, design: Design) -> tuple[Demand, ...]:
         """One address a node, and max-pods beside it."""
-        return node_subnets(design, _one_node)
+        return node_subnets(design, _one_node, preallocated=True)
 
     def profile(self) -> Mapping[str, str]:
         """Plugin azure alone."""
         return {"networkPlugin": "azure"}
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """Each node's card holds its own address and max-pods more; pods take of those."""
+        from course.wiring import addressing
+
+        cluster = addressing.nodes_with_cards(cluster, topology, held=cluster.max_pods)
+        return addressing.pods_with(cluster, addressing.of_card)
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """A route to each pod on its node; Azure finds pods by the addresses of network cards.
+
+        ip-masq-agent leaves alone what goes to the virtual network, and nothing else: a peered one
+        sees the node. kube-proxy takes the node subnet for the range of pods, and so a machine
+        there for a pod (kubernetes issue 95555; not documented). Sources: facts nodesubnet.snat,
+        nodesubnet.preallocation.
+        """
+        from course.wiring import masquerade, transparent
+
+        subnet = topology.subnet(cluster.subnet)
+        network = topology.network_of(subnet)
+        rules = masquerade.ip_masq_agent(network.ranges, masq_link_local=True)
+        made = transparent.made(
+            cluster, subnet, "azure-linux", lambda node: subnet.range, subnet.range,
+            lambda node: rules,
+        )  # fmt: skip
+        return replace(made, cards={node.name: node.held for node in cluster.nodes})
 
 
 def _one_node(pool: Pool) -> tuple[Line, ...]:

@@ -5,14 +5,19 @@ Azure itself routes the pod range, a /24 to each node; nothing is encapsulated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 from course.design import Choices, Design
 from course.facts import number
 from course.finding import Demand, Finding, Limit, Severity
 from course.networks.demands import node_subnets, one_address, pod_range, pods_limit
 from course.networks.model import TO_CILIUM, NetworkModel, Reason
+
+if TYPE_CHECKING:
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 class Overlay(NetworkModel):
@@ -25,6 +30,8 @@ class Overlay(NetworkModel):
     flat = False
     systems = ("Linux", "Windows2022", "Windows2025")
     system_fact = "overlay.windows"
+    pod_range_rule = "overlay.no_overlap_with"
+    pod_range_refusal = "overlay.overlap_refusal"
     unmet: ClassVar = {
         "direct pod access": "overlay.unsupported",
         "virtual nodes": "overlay.unsupported",
@@ -48,7 +55,7 @@ class Overlay(NetworkModel):
     def demands(self, design: Design) -> tuple[Demand, ...]:
         """One address a node of the subnet, 256 of the pod range."""
         nodes = node_subnets(design, one_address)
-        return (*nodes, pod_range(design, "overlay.node_pod_cidr_prefix"))
+        return (*nodes, pod_range(design, "overlay.node_pod_cidr_prefix", preallocated=True))
 
     def limits(self, design: Design) -> tuple[Limit, ...]:
         """The most nodes, and the most pods, that Microsoft supports."""
@@ -65,7 +72,7 @@ class Overlay(NetworkModel):
             ),
         )  # fmt: skip
 
-    def checks(self, design: Design) -> tuple[Finding, ...]:
+    def checks(self, design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
         """Windows containers: fewer pods a node are recommended."""
         most = number("overlay.windows_recommended_max_pods")
         return tuple(
@@ -83,6 +90,29 @@ class Overlay(NetworkModel):
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, mode overlay."""
         return {"networkPlugin": "azure", "networkPluginMode": "overlay"}
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """Nodes in the subnet, a /24 of the pod range each; pods from the second address of it."""
+        from course.wiring import addressing
+
+        cluster = addressing.nodes_with_ranges(cluster, topology)
+        return addressing.pods_with(cluster, addressing.of_range)
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """A route to each pod on its node; Azure keeps a routing domain with a /24 for each node.
+
+        What leaves the pod range bears the node's address, which the node itself writes: that
+        ip-masq-agent does it is derived, the documentation only says that Azure CNI does. Sources:
+        facts overlay.encapsulation, overlay.unsupported.
+        """
+        from course.wiring import masquerade, transparent
+
+        rules = masquerade.ip_masq_agent([cluster.pod_range], masq_link_local=True)
+        made = transparent.made(
+            cluster, topology.subnet(cluster.subnet), "azure-linux-swift-overlay-consolidated",
+            lambda node: node.pod_range, cluster.pod_range, lambda node: rules,
+        )  # fmt: skip
+        return replace(made, domain={node.pod_range: node.name for node in cluster.nodes})
 
 
 MODEL = Overlay()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from course.design import Choices, Design, Pool
 from course.facts import number
@@ -11,6 +12,10 @@ from course.networks.demands import node_subnets, one_address, pod_subnets, pods
 from course.networks.model import TO_CILIUM, Move, NetworkModel, Reason
 from course.sizing.pod_subnet import pool_target
 from course.working import Line
+
+if TYPE_CHECKING:
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
 
 
 class PodSubnetDynamic(NetworkModel):
@@ -35,7 +40,7 @@ class PodSubnetDynamic(NetworkModel):
     moves = (
         Move(
             "pod-subnet-static", "new node pools with another pod subnet, then move the pods",
-            ("static.migration",),
+            ("static.migration",), needs_kubernetes="1.28",
         ),
         TO_CILIUM,
     )  # fmt: skip
@@ -58,13 +63,32 @@ class PodSubnetDynamic(NetworkModel):
             ),
         )  # fmt: skip
 
-    def checks(self, design: Design) -> tuple[Finding, ...]:
+    def checks(self, design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
         """A pod subnet that is too large."""
-        return too_large(design, "dynamic.max_subnet_prefix")
+        return too_large(demands, "dynamic.max_subnet_prefix")
 
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, and pools with a pod subnet."""
         return {"networkPlugin": "azure", "podIPAllocationMode": "DynamicIndividual"}
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """Nodes in their subnet; each holds batches of the pod subnet, for the pods that run."""
+        from course.wiring import addressing
+
+        most = max(len(cluster.pods_of(node.name)) for node in cluster.nodes)
+        held = pool_target(most, max_addresses=cluster.max_pods)
+        pods = topology.subnet(cluster.pod_subnet)
+        cluster = addressing.nodes_with_cards(cluster, topology, pods, held)
+        return addressing.pods_with(cluster, addressing.of_card)
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """A route to each pod on its node; Azure finds pods by the addresses that nodes hold.
+
+        See course.wiring.delegated.
+        """
+        from course.wiring import delegated
+
+        return delegated.made(cluster, topology)
 
 
 def _one_node(pool: Pool) -> tuple[Line, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from course.design import Choices, Design, Pool
 from course.facts import number
@@ -20,6 +20,10 @@ from course.networks.model import NetworkModel, Reason
 from course.sizing.pod_subnet import block_size, blocks_per_node
 from course.working import Line
 
+if TYPE_CHECKING:
+    from course.topology import Cluster, Topology
+    from course.wiring.made import Made
+
 
 class PodSubnetStatic(NetworkModel):
     """Pods live in a subnet of their own, of which each node holds blocks for all it may run."""
@@ -28,6 +32,7 @@ class PodSubnetStatic(NetworkModel):
     title = "Azure CNI, pod subnet (static blocks)"
     idea = "whole blocks of 16 addresses of a pod subnet for each node, beforehand"
     rank = 3
+    min_kubernetes = "static.min_kubernetes"
     unmet: ClassVar = {"private link service": "static.private_link_service"}
     reasons_for = (
         Reason("pods are reached by their own addresses", "dynamic.snat"),
@@ -51,7 +56,7 @@ class PodSubnetStatic(NetworkModel):
         nodes = node_subnets(design, one_address)
         return (*nodes, *pod_subnets(design, _one_node, kept=_reserved()))
 
-    def network_addresses(self, demands: Sequence[Demand]) -> int:
+    def counted_addresses(self, demands: Sequence[Demand]) -> int:
         """A block of 16 counts as one: hence a million pods in a virtual network."""
         nodes = sum(each.needed for each in demands if each.kind == "node subnet")
         pods = sum(each.needed for each in demands if each.kind == "pod subnet")
@@ -67,14 +72,35 @@ class PodSubnetStatic(NetworkModel):
             ),
         )  # fmt: skip
 
-    def checks(self, design: Design) -> tuple[Finding, ...]:
+    def checks(self, design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
         """A max-pods that leaves addresses of a block unused; a subnet that is too large."""
         wasteful = (_wasteful(pool) for pool in design.pools if wasted(pool))
-        return (*wasteful, *too_large(design, "static.max_subnet_prefix"))
+        return (*wasteful, *too_large(demands, "static.max_subnet_prefix"))
 
     def profile(self) -> Mapping[str, str]:
         """Plugin azure, and pools with a pod subnet of static blocks."""
         return {"networkPlugin": "azure", "podIPAllocationMode": "StaticBlock"}
+
+    def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
+        """Nodes in their subnet; each holds whole blocks of the pod subnet, for all it may run.
+
+        The first address of a node's blocks is kept for itself: static.blocks_formula.
+        """
+        from course.wiring import addressing
+
+        held = blocks_per_node(cluster.max_pods) * block_size()
+        pods = topology.subnet(cluster.pod_subnet)
+        cluster = addressing.nodes_with_cards(cluster, topology, pods, held)
+        return addressing.pods_with(cluster, lambda node: iter(node.held[1:]))
+
+    def hosts(self, cluster: Cluster, topology: Topology) -> Made:
+        """A route to each pod on its node; Azure finds pods by the blocks that nodes hold.
+
+        See course.wiring.delegated.
+        """
+        from course.wiring import delegated
+
+        return delegated.made(cluster, topology)
 
 
 def wasted(pool: Pool) -> int:
@@ -88,13 +114,14 @@ def wasted(pool: Pool) -> int:
 
 
 def _wasteful(pool: Pool) -> Finding:
-    best = (pool.max_pods or 1) + wasted(pool)
+    idle = wasted(pool)
+    plural = "es" if idle > 1 else ""
     return Finding(
         Severity.ADVICE,
-        f"With max-pods {pool.max_pods}, addresses that no pod can use on each node of "
-        f"{pool.name}: {wasted(pool)}.",
+        f"With max-pods {pool.max_pods}, each node of {pool.name} holds {idle} address{plural} "
+        "that no pod can use.",
         ("static.efficient_max_pods",),
-        f"Set max-pods to {best}: it takes no address more.",
+        f"Set max-pods to {(pool.max_pods or 1) + idle}: it takes no address more.",
         field=f"pools.{pool.name}.max_pods",
     )
 

@@ -94,18 +94,19 @@ def plan(design: Design, model: NetworkModel) -> ModelPlan:
     demands = place(settled, model.demands(settled))
     found = limits(model, settled, demands)
     findings = (
+        *range_findings(model, settled, demands),
         *(_unplaced(demand) for demand in demands if demand.range is None),
         *(_broken(limit) for limit in found if limit.broken),
-        *range_findings(settled, demands),
         *support_findings(model, settled, demands),
-        *model.checks(settled),
+        *model.checks(settled, demands),
     )
     ordered = sorted(findings, key=lambda finding: _ORDER.index(finding.severity))
     return ModelPlan(model, settled, demands, found, tuple(ordered))
 
 
 def _broken(limit: Limit) -> Finding:
-    what = f"{limit.used:,} {limit.what} are wanted; there are {limit.most:,}."
+    name = limit.what[0].upper() + limit.what[1:]
+    what = f"{name}: {limit.used:,} planned, at most {limit.most:,}."
     facts = (limit.fact, *(("azure.insufficient_subnet_size",) if limit.refusal else ()))
     return Finding(limit.severity, what, facts, limit.do, limit.refusal, limit.field)
 

@@ -12,6 +12,7 @@ from course.design import Design
 from course.facts import fact, number
 from course.finding import Demand, Limit, Severity
 from course.networks.model import NetworkModel
+from course.ranges import load_balancer_configurations
 from course.working import Line
 
 Limits = Iterable[Limit]
@@ -64,9 +65,9 @@ def _virtual_network(model: NetworkModel, design: Design, demands: Sequence[Dema
     taken = sum(subnet.taken for subnet in design.subnets)
     used_by = {demand.name for demand in demands}
     others = taken - sum(s.taken for s in design.subnets if s.name in used_by)
-    addresses = model.network_addresses(demands) + others
+    addresses = model.counted_addresses(demands) + others
     yield Limit(
-        "virtual network", "addresses of the virtual network", addresses,
+        "virtual network", "private addresses in use in one virtual network", addresses,
         number("azure.vnet_private_ips"), "azure.vnet_private_ips",
         "Choose a model that takes pod addresses elsewhere, or use several networks.",
     )  # fmt: skip
@@ -114,18 +115,20 @@ def _load_balancer(design: Design) -> Limits:
         number("aks.lb_services_max"), "aks.lb_services_max",
         "Put an ingress in front of several Services.", field="services.public",
     )  # fmt: skip
-    most = number("aks.lb_backend_ip_configs_per_frontend")
-    on_one = -(-services.public // services.frontends)
-    kinds = {"public": on_one, "internal": min(services.internal, 1)}
+    frontends = services.public if services.frontends is None else services.frontends
+    kinds = {
+        "public": -(-services.public // max(frontends, 1)),
+        "internal": min(services.internal, 1),  # each has its own
+    }
     for kind, on_frontend in kinds.items():
-        used = on_frontend * services.ports * nodes
+        used = load_balancer_configurations(on_frontend, services.ports, nodes)
         how = f"{on_frontend:,} x {services.ports} x {nodes:,}"
         yield Limit(
             f"{kind} load balancer", f"backend configurations of one {kind} frontend address",
-            used, most, "aks.lb_backend_ip_configs_per_frontend",
+            used, number("aks.lb_backend_ip_configs_per_frontend"),
+            "aks.lb_backend_ip_configs_per_frontend",
             "Use more frontend addresses, fewer ports, or fewer nodes.",
-            (Line("Services x ports x nodes", how, used),),
-            field=f"services.{kind}",
+            (Line("Services x ports x nodes", how, used),), field=f"services.{kind}",
         )  # fmt: skip
 
 

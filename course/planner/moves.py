@@ -11,12 +11,13 @@ overlay; True; It needs Kubernetes 1.27 or later; the cluster has 1.26.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course.design import Design
 from course.networks import all_models
-from course.networks.model import Move
+from course.networks.model import Move, NetworkModel
 from course.planner.comparison import ModelPlan
+from course.planner.comparison import plan as plan_of
 from course.planner.versions import is_at_least
 
 
@@ -55,10 +56,9 @@ def moves(plan: ModelPlan) -> tuple[Way, ...]:
     for other in all_models():
         if other.id == plan.model.id:
             continue
-        if move := known.get(other.id):
-            ways.append(_known(plan.design, move, other.title))
-        else:
-            ways.append(_new_cluster(other.id, other.title))
+        move = known.get(other.id)
+        way = _known(plan.design, move, other.title) if move else _new_cluster(other)
+        ways.append(replace(way, blockers=(*way.blockers, *_there(plan, other))))
     return tuple(sorted(ways, key=lambda way: not way.in_place))
 
 
@@ -76,6 +76,15 @@ def _known(design: Design, move: Move, title: str) -> Way:
     return Way(move.to, title, move.how, move.in_place, tuple(blockers), move.facts)
 
 
-def _new_cluster(to: str, title: str) -> Way:
+def _there(plan: ModelPlan, other: NetworkModel) -> tuple[str, ...]:
+    """What would be wrong in the other model and is not wrong in this one; and when it ends."""
+    there = plan_of(plan.design, other)
+    wrong_here = {finding.what for finding in plan.errors}
+    wrong = [each.what for each in there.errors if each.what not in wrong_here]
+    ends = [each.what for each in there.findings if other.ends and other.ends in each.facts]
+    return tuple(dict.fromkeys((*ends, *wrong)))
+
+
+def _new_cluster(other: NetworkModel) -> Way:
     how = "a new cluster beside the old one; move the workloads, then delete the old one"
-    return Way(to, title, how, False, (), ("migrate.ipam_paths",))
+    return Way(other.id, other.title, how, False, (), ("migrate.ipam_paths",))

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from netaddr import IPNetwork
+from netaddr import IPNetwork, IPSet
 
-from course.addresses import exclude, overlaps, parse_range
+from course.addresses import overlaps, parse_range
 from course.design import Design
 from course.facts import fact
 from course.finding import Demand
@@ -27,16 +27,20 @@ def place(design: Design, demands: Sequence[Demand]) -> tuple[Demand, ...]:
     if not wanting:
         return tuple(demands)
     placed: dict[tuple[str, str], IPNetwork] = {}
-    taken = [*_busy(design), *(each.range for each in demands if each.range is not None)]
+    subnets = [subnet.range for subnet in design.subnets]
+    elsewhere = [*_elsewhere(design), *(e.range for e in demands if e.range is not None)]
     for each in sorted(wanting, key=lambda demand: demand.min_prefix or 0):
         length = each.min_prefix or 0
         if each.kind == "pod range":
-            found = _pod_range((*design.vnet, *taken), length)
+            found = _pod_range((*design.vnet, *subnets, *elsewhere), length)
+            elsewhere += [found] if found else []
         else:
-            found = _first_free(design.vnet, tuple(taken), length)
+            # a connected network around all of this one is a finding, not a place taken
+            near = [e for e in elsewhere if not any(space in e for space in design.vnet)]
+            found = _first_free(design.vnet, (*subnets, *near), length)
+            subnets += [found] if found else []
         if found is not None:
             placed[each.kind, each.name] = found
-            taken.append(found)
     return tuple(
         replace(each, range=placed[each.kind, each.name], proposed=True)
         if (each.kind, each.name) in placed
@@ -45,9 +49,9 @@ def place(design: Design, demands: Sequence[Demand]) -> tuple[Demand, ...]:
     )
 
 
-def _busy(design: Design) -> Iterable[IPNetwork]:
-    """What a proposal must not overlap."""
-    named = (*design.subnets, *design.peered, *design.on_premises)
+def _elsewhere(design: Design) -> Iterable[IPNetwork]:
+    """Ranges beside the subnets that a proposal must not overlap."""
+    named = (*design.peered, *design.on_premises)
     return (design.service_range, *(each.range for each in named))
 
 
@@ -75,11 +79,4 @@ def _first_free(
 @lru_cache(maxsize=256)
 def _free(spaces: tuple[IPNetwork, ...], busy: tuple[IPNetwork, ...]) -> tuple[IPNetwork, ...]:
     """What is left of the spaces."""
-    left: Iterable[IPNetwork] = spaces
-    for each in busy:
-        left = [rest for part in left for rest in _without(part, each)]
-    return tuple(left)
-
-
-def _without(part: IPNetwork, busy: IPNetwork) -> list[IPNetwork]:
-    return exclude(part, busy) if overlaps(part, busy) else [part]
+    return tuple((IPSet(spaces) - IPSet(busy)).iter_cidrs())

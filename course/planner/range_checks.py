@@ -8,42 +8,41 @@ from typing import TypeVar
 from netaddr import IPNetwork
 
 from course.addresses import canonical, contains, overlaps
-from course.design import Design
+from course.design import Design, NamedRange
 from course.facts import fact, number
 from course.finding import Demand, Finding, Severity
-from course.ranges import dns_problem, reserved_overlaps
+from course.networks.model import NetworkModel
+from course.ranges import dns_problem, forbidden_overlaps, reserved_overlaps
 
 T = TypeVar("T")
 Findings = Iterator[Finding]
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 
-def range_findings(design: Design, demands: Sequence[Demand]) -> tuple[Finding, ...]:
+def range_findings(
+    model: NetworkModel, design: Design, demands: Sequence[Demand]
+) -> tuple[Finding, ...]:
     """Every finding about ranges, for the ranges that a model uses."""
     pod_range = next((each.range for each in demands if each.kind == "pod range"), None)
     return (
         *_virtual_network(design),
         *_subnets(design, demands),
-        *_beside(design, "service range", design.service_range, "service_range"),
+        *_connected(design),
+        *_beside(
+            design, "service range", design.service_range, "service_range",
+            "service.cidr_no_overlap",
+        ),
         *_service_range(design),
-        *(_pod_range(design, pod_range) if pod_range is not None else ()),
-    )
+        *(_pod_range(model, design, pod_range) if pod_range is not None else ()),
+    )  # fmt: skip
 
 
 def _virtual_network(design: Design) -> Findings:
     for space in design.vnet:
         yield from _reserved("virtual network", space, "vnet")
-        for kind, others in (("peered", design.peered), ("on-premises", design.on_premises)):
-            for other in others:
-                if overlaps(space, other.range):
-                    yield Finding(
-                        ERROR,
-                        f"The virtual network, {canonical(space)}, overlaps the {kind} network "
-                        f"{other.name}, {canonical(other.range)}.",
-                        ("azure.peering_disjoint",),
-                        "Choose an address space that no connected network uses.",
-                        field="vnet",
-                    )
+        for kind, other in _others(design):
+            if overlaps(space, other.range):
+                yield _met(kind, other, space)
     for first, second in _pairs(design.vnet):
         if not overlaps(first, second):
             continue
@@ -51,6 +50,40 @@ def _virtual_network(design: Design) -> Findings:
             ERROR, f"The virtual network names {canonical(first)} and {canonical(second)}, which "
             "overlap.", ("azure.subnets_disjoint",), "Name each address once.", field="vnet",
         )  # fmt: skip
+
+
+def _met(kind: str, other: NamedRange, space: IPNetwork) -> Finding:
+    """A connected network that shares addresses with the virtual network."""
+    shown = f"{other.name}, {canonical(other.range)}"
+    if kind == "on-premises" and space in other.range:
+        return Finding(
+            WARNING, f"The virtual network, {canonical(space)}, lies inside the on-premises "
+            f"network {shown}.", ("azure.peering_disjoint",),
+            "Make sure that nothing on premises uses these addresses: it could not be reached.",
+            field="vnet",
+        )  # fmt: skip
+    return Finding(
+        ERROR, f"The virtual network, {canonical(space)}, overlaps the {kind} network {shown}.",
+        ("azure.peering_disjoint",), "Choose an address space that no connected network uses.",
+        field="vnet",
+    )  # fmt: skip
+
+
+def _connected(design: Design) -> Findings:
+    """Networks connected to this one that overlap each other: one of them cannot be reached."""
+    for (_, first), (_, second) in _pairs(list(_others(design))):
+        if overlaps(first.range, second.range):
+            yield Finding(
+                WARNING, f"The networks {first.name}, {canonical(first.range)}, and {second.name}, "
+                f"{canonical(second.range)}, overlap.", ("azure.peering_disjoint",),
+                "Where both have an address, only one of them can be reached.", field="peered",
+            )  # fmt: skip
+
+
+def _others(design: Design) -> Iterator[tuple[str, NamedRange]]:
+    """Every connected network, with its kind."""
+    yield from (("peered", each) for each in design.peered)
+    yield from (("on-premises", each) for each in design.on_premises)
 
 
 def _subnets(design: Design, demands: Sequence[Demand]) -> Findings:
@@ -123,8 +156,8 @@ def _service_range(design: Design) -> Findings:
             )  # fmt: skip
 
 
-def _pod_range(design: Design, pod_range: IPNetwork) -> Findings:
-    where, rule = canonical(pod_range), "overlay.no_overlap_with"
+def _pod_range(model: NetworkModel, design: Design, pod_range: IPNetwork) -> Findings:
+    where, rule = canonical(pod_range), model.pod_range_rule
     yield from _beside(design, "pod range", pod_range, "pod_range", rule)
     if overlaps(pod_range, design.service_range):
         yield Finding(
@@ -133,14 +166,15 @@ def _pod_range(design: Design, pod_range: IPNetwork) -> Findings:
             "Move one of them.", field="pod_range",
         )  # fmt: skip
     hit = [subnet for subnet in design.subnets if overlaps(pod_range, subnet.range)]
-    code = fact("overlay.overlap_refusal").value
+    code = fact(model.pod_range_refusal).value if model.pod_range_refusal else ""
     for subnet in hit:
         yield Finding(
             ERROR, f"The pod range, {where}, overlaps the subnet {subnet.name}, "
-            f"{canonical(subnet.range)}.", (rule, "overlay.overlap_refusal"),
+            f"{canonical(subnet.range)}.",
+            (rule, *((model.pod_range_refusal,) if code else ())),
             "Choose a pod range outside of the virtual network.", field="pod_range",
             refusal=f"{code}: NetworkProfile CIDR {where} overlaps with reserved VNET CIDR "
-            f"{canonical(subnet.range)}",
+            f"{canonical(subnet.range)}" if code else "",
         )  # fmt: skip
     for space in design.vnet:
         if overlaps(pod_range, space) and not hit:
@@ -151,29 +185,31 @@ def _pod_range(design: Design, pod_range: IPNetwork) -> Findings:
             )  # fmt: skip
 
 
-def _beside(
-    design: Design, name: str, network: IPNetwork, field: str, rule: str = "service.cidr_no_overlap"
-) -> Findings:
+def _beside(design: Design, name: str, network: IPNetwork, field: str, rule: str) -> Findings:
     """What holds for both ranges that lie beside the virtual network."""
     yield from _reserved(name, network, field)
-    for kind, others in (("peered", design.peered), ("on-premises", design.on_premises)):
-        for other in others:
-            if overlaps(network, other.range):
-                yield Finding(
-                    ERROR, f"The {name}, {canonical(network)}, overlaps the {kind} network "
-                    f"{other.name}, {canonical(other.range)}.", (rule,),
-                    f"Choose a {name} that no connected network uses: "
-                    "what lies there could not be reached.", field=field,
-                )  # fmt: skip
+    for kind, other in _others(design):
+        if overlaps(network, other.range):
+            yield Finding(
+                ERROR, f"The {name}, {canonical(network)}, overlaps the {kind} network "
+                f"{other.name}, {canonical(other.range)}.", (rule,),
+                f"Choose a {name} that no connected network uses: "
+                "what lies there could not be reached.", field=field,
+            )  # fmt: skip
 
 
 def _reserved(name: str, network: IPNetwork, field: str) -> Findings:
-    if kept := reserved_overlaps(network):
-        yield Finding(
-            ERROR, f"The {name}, {canonical(network)}, overlaps "
-            f"{' and '.join(canonical(each) for each in kept)}, which AKS keeps for itself.",
-            ("aks.reserved_ranges",), "Choose another range.", field=field,
-        )  # fmt: skip
+    kinds = (
+        ("aks.reserved_ranges", reserved_overlaps(network), "which AKS keeps for itself"),
+        ("azure.forbidden_ranges", forbidden_overlaps(network), "which Azure does not allow"),
+    )
+    for fact_id, kept, why in kinds:
+        if kept:
+            shown = " and ".join(canonical(each) for each in kept)
+            yield Finding(
+                ERROR, f"The {name}, {canonical(network)}, overlaps {shown}, {why}.", (fact_id,),
+                "Choose another range.", field=field,
+            )  # fmt: skip
 
 
 def _pairs(items: Sequence[T]) -> Iterator[tuple[T, T]]:

@@ -21,7 +21,12 @@ from course.design import Design, Services, Subnet
 from course.errors import InputError
 from course.planner.running_cluster import read_cluster, without_cluster
 from course.planner.running_json import Documents, Fields, documents, id_part
-from course.planner.running_network import cluster_network, made_by_aks, read_network
+from course.planner.running_network import (
+    Network,
+    cluster_network,
+    made_by_aks,
+    read_network,
+)
 from course.planner.running_nodes import SeenPool, node_groups, seen_pools
 from course.planner.running_pools import az_pools, read_pools
 from course.planner.running_report import (
@@ -37,6 +42,8 @@ from course.planner.running_report import (
 __all__ = ["COMMANDS", "Missing", "Running", "read"]
 
 COMMANDS = (AZ_AKS_SHOW, AZ_NODEPOOL_LIST, AZ_VNET_SHOW, KUBECTL_GET_NODES)
+# without these, nobody can say whether the cluster's addresses suffice
+ESSENTIAL = ("model", "pools", "vnet", "subnets", "pod_range", "service_range", "peered")
 
 
 @dataclass(frozen=True)
@@ -48,13 +55,18 @@ class Running:
     missing: tuple[Missing, ...]
     notes: tuple[str, ...]
 
+    @property
+    def needed(self) -> tuple[Missing, ...]:
+        """What of the missing must be known before a verdict counts: model, pools, ranges."""
+        return tuple(each for each in self.missing if each.field.split(".")[0] in ESSENTIAL)
+
 
 def read(texts: Sequence[str | bytes]) -> Running:
     """The design of a running cluster, from what the commands in COMMANDS print as JSON.
 
-    Any of them will do, in any order, in one text or several; files may be given as they are.
+    Any of them will do, in any order, in one text or several; files may be given as their bytes.
     Raises InputError for what is no JSON, for answers of which none is one of these, and for
-    answers about several clusters. It never shows what was pasted.
+    answers about several clusters. It never shows what was pasted, nor does its traceback.
 
     >>> read(["Unable to connect to the server"])
     Traceback (most recent call last):
@@ -65,9 +77,15 @@ def read(texts: Sequence[str | bytes]) -> Running:
     try:
         return _read(documents(texts))
     except RecursionError:
-        raise InputError(
+        refused = InputError(
             "the text", "is nested deeper than any answer of az or kubectl.", "Copy it again."
-        ) from None
+        )
+    except InputError as error:
+        # the errors behind it, and the frames that it came through, hold what was pasted
+        refused = error.with_traceback(None)
+        refused.__context__ = None
+    del texts
+    raise refused
 
 
 def _read(given: Documents) -> Running:
@@ -82,8 +100,13 @@ def _read(given: Documents) -> Running:
         kubelets = [each for pool in seen.values() for each in pool.kubelets]
         design = without_cluster(name, kubelets, report)
     design = replace(design, pools=read_pools(told, seen, report))
-    design = _with_network(design, given, cluster, told, report)
+    design = _with_own_network(design, told, report)
+    network = _network(given, cluster, told, report)
+    design = replace(
+        design, vnet=network.vnet or design.vnet, subnets=network.subnets, peered=network.peered
+    )
     design = _with_subnets_of_pools(design, told, seen, report)
+    design = _with_services(design, network.services, report)
     _compare_pod_ranges(design, seen, report)
     _ask_what_nothing_tells(report)
     return Running(design, report.missing, report.notes)
@@ -107,11 +130,14 @@ def _one_cluster(given: Documents) -> tuple[Fields | None, str]:
     Raises InputError where the answers are about several clusters.
     """
     named_by_pools = {id_part(pool.text("id"), "managedclusters") for pool in given.pools} - {""}
+    # two clusters may share a name, each in a group of its own
+    told = (*given.clusters, *given.pools)
+    homes = {id_part(each.text("id"), "resourcegroups").lower() for each in told} - {""}
     names = {name.lower() for name in named_by_pools}
     names |= {cluster.text("name").lower() for cluster in given.clusters} - {""}
     groups = {cluster.text("noderesourcegroup").lower() for cluster in given.clusters} - {""}
     groups |= node_groups(given.nodes)
-    if max(len(given.clusters), len(names), len(groups)) > 1:
+    if max(len(given.clusters), len(homes), len(names), len(groups)) > 1:
         raise InputError(
             "the text", "tells of more than one cluster.", "Give the answers of one at a time."
         )
@@ -124,33 +150,19 @@ def _groups(given: Documents, cluster: Fields | None) -> set[str]:
     return ({made} - {""}) | node_groups(given.nodes)
 
 
-def _with_network(
-    design: Design,
-    given: Documents,
-    cluster: Fields | None,
-    told: Sequence[Fields],
-    report: Report,
-) -> Design:
-    groups = _groups(given, cluster)
+def _with_own_network(design: Design, told: Sequence[Fields], report: Report) -> Design:
     if told:
-        design = replace(design, own_network=not made_by_aks(told))
-    else:
-        report.ask("own_network", "Did AKS make its virtual network?", AZ_NODEPOOL_LIST)
+        return replace(design, own_network=not made_by_aks(told))
+    report.ask("own_network", "Did AKS make its virtual network?", AZ_NODEPOOL_LIST)
+    return design
+
+
+def _network(
+    given: Documents, cluster: Fields | None, told: Sequence[Fields], report: Report
+) -> Network:
+    groups = _groups(given, cluster)
     own = cluster_network(given.networks, told, groups, report)
-    if own is None:
-        return design
-    network = read_network(own, given.networks, groups, report)
-    if network.internal_services:
-        report.note(
-            f"Internal Services hold addresses in the network: {network.internal_services}."
-        )
-    return replace(
-        design,
-        vnet=network.vnet or design.vnet,
-        subnets=network.subnets,
-        peered=network.peered,
-        services=Services(internal=network.internal_services),
-    )
+    return Network() if own is None else read_network(own, given.networks, groups, report)
 
 
 def _with_subnets_of_pools(
@@ -161,8 +173,8 @@ def _with_subnets_of_pools(
     pools = []
     for pool in design.pools:
         # Azure takes names in any case, and so may have written these in another
-        of_nodes = _subnet_called(pool.subnet, design.subnets)
-        of_pods = _subnet_called(pool.pod_subnet, design.subnets)
+        of_nodes = design.subnet(pool.subnet)
+        of_pods = design.subnet(pool.pod_subnet)
         if pool.name not in named:
             of_nodes = _subnet_around(seen.get(pool.name), design.subnets)
         pool = replace(pool, subnet=of_nodes.name) if of_nodes else pool
@@ -170,6 +182,23 @@ def _with_subnets_of_pools(
     design = replace(design, pools=tuple(pools))
     _ask_for_subnets(design, report)
     return design
+
+
+def _with_services(design: Design, held: Mapping[str, int], report: Report) -> Design:
+    """The plan counts internal Services in the first pool's subnet; those elsewhere are taken."""
+    first = design.subnet(design.pools[0].subnet)
+    home = first.name if first else ""
+    elsewhere = {name: count for name, count in held.items() if name != home}
+    for where, count in (
+        ("in the subnet of the first pool", held.get(home, 0)),
+        ("in other subnets, where they count as taken", sum(elsewhere.values())),
+    ):
+        if count:
+            report.note(f"Internal Services hold addresses {where}: {count:,}.")
+    subnets = tuple(
+        replace(each, taken=each.taken + elsewhere.get(each.name, 0)) for each in design.subnets
+    )
+    return replace(design, subnets=subnets, services=Services(internal=held.get(home, 0)))
 
 
 def _ask_for_subnets(design: Design, report: Report) -> None:
@@ -182,10 +211,6 @@ def _ask_for_subnets(design: Design, report: Report) -> None:
                 f"subnets.{name}", f"Which range has the subnet of the pools, here called {name}?",
                 AZ_VNET_SHOW if design.own_network else AZ_VNET_LIST,
             )  # fmt: skip
-
-
-def _subnet_called(name: str, subnets: Sequence[Subnet]) -> Subnet | None:
-    return next((subnet for subnet in subnets if subnet.name.lower() == name.lower()), None)
 
 
 def _subnet_around(seen: SeenPool | None, subnets: Sequence[Subnet]) -> Subnet | None:

@@ -115,6 +115,7 @@ def _model(cluster: Fields, pools: Sequence[Fields], report: Report) -> str | No
         return "kubenet"
     if plugin == "none":
         report.note("The cluster brings its own network plugin; the planner knows no model of it.")
+        report.ask("model", "Which model is to be planned in place of its own network plugin?")
         return ""
     if plugin != "azure":
         return None

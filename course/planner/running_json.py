@@ -15,6 +15,7 @@ from typing import Any
 
 from course.design import MOST
 from course.errors import InputError
+from course.planner.texts import decoded
 
 # five thousand nodes, each with the list of images that it holds, are about that long
 MOST_CHARACTERS = 100 * 2**20
@@ -124,21 +125,13 @@ def id_part(resource_id: str, kind: str) -> str:
     return parts[lower.index(kind) + 1] if kind in lower else ""
 
 
-def _decoded(text: object, where: str) -> str:
-    if isinstance(text, bytes):
-        # the shell of Windows writes files in UTF-16
-        utf16 = text.startswith((b"\xff\xfe", b"\xfe\xff"))
-        try:
-            text = text.decode("utf-16" if utf16 else "utf-8")
-        except UnicodeDecodeError:
-            raise InputError(where, "is no text.", "Save it as UTF-8.") from None
-    if not isinstance(text, str):
-        raise InputError(where, "is no text.", "Paste a text.")
+def _decoded(given: object, where: str) -> str:
+    text = decoded(given, where)
     if len(text) > MOST_CHARACTERS:
         raise InputError(
             where, f"is longer than {MOST_CHARACTERS:,} characters.", "Give one cluster's answers."
         )
-    return text.lstrip("\ufeff \t\r\n")
+    return text.lstrip()
 
 
 def _values(text: str, where: str) -> Iterator[object]:

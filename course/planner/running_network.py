@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 
 from netaddr import IPNetwork
 
 from course.addresses import parse_range
 from course.design import NamedRange, Subnet
 from course.errors import InputError
+from course.planner.document import MOST_NETWORKS, MOST_RANGES, MOST_SUBNETS
 from course.planner.running_json import Fields, id_part
-from course.planner.running_report import AZ_VNET_LIST, AZ_VNET_SHOW, Report
+from course.planner.running_report import AZ_VNET_LIST, AZ_VNET_SHOW, Missing, Report
 
 _PEERINGS = (
     "az network vnet peering list --resource-group <resource-group> --vnet-name <virtual-network> "
     "--output json"
 )
+_SUBNETS = Missing("subnets", "Which range has each subnet of the virtual network?", AZ_VNET_SHOW)
+_LONGEST_NAME = 80  # of a network or subnet
 
 
 @dataclass(frozen=True)
 class Network:
-    """The parts of a Design that its virtual network tells. `internal_services` counts the
-    addresses that internal Services hold."""
+    """The parts of a Design that its virtual network tells. `services` are the addresses that
+    internal Services hold, by the name of the subnet that they lie in; `taken` leaves them out."""
 
-    vnet: tuple[IPNetwork, ...]
-    subnets: tuple[Subnet, ...]
-    peered: tuple[NamedRange, ...]
-    internal_services: int
+    vnet: tuple[IPNetwork, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    peered: tuple[NamedRange, ...] = ()
+    services: Mapping[str, int] = field(default_factory=dict)
 
 
 def made_by_aks(pools: Sequence[Fields]) -> bool:
@@ -75,19 +79,18 @@ def read_network(
     vnet = _ipv4(own.texts("addressspace", "addressprefixes"))
     if not vnet:
         report.ask("vnet", "Which ranges has the virtual network?", AZ_VNET_SHOW)
-    subnets = [_subnet(each, groups, report) for each in own.each("subnets")]
-    found = {subnet.name: subnet for subnet in subnets if subnet is not None}
-    holders = [holder for each in own.each("subnets") for holder in _holders(each, groups)]
-    if not groups and "node" in holders:
+    holders = [Counter(_holders(each, groups)) for each in own.each("subnets")]
+    if not groups and any(each["node"] for each in holders):
         report.note(
             "Without az aks show and kubectl get nodes, every scale set named aks... in the "
             "network counts as the cluster's own."
         )
+    subnets, services = _subnets(own, holders, report)
     return Network(
-        vnet=tuple(vnet),
-        subnets=tuple(found.values()),
+        vnet=report.first(vnet, MOST_RANGES, "vnet", "ranges of the virtual network"),
+        subnets=subnets,
         peered=_peered(own, networks, report),
-        internal_services=holders.count("service"),
+        services=services,
     )
 
 
@@ -104,7 +107,7 @@ def _place_of(network: Fields) -> tuple[str, str]:
     return group or network.text("resourcegroup").lower(), name or network.text("name").lower()
 
 
-def _ipv4(texts: Sequence[str]) -> list[IPNetwork]:
+def _ipv4(texts: Iterable[str]) -> list[IPNetwork]:
     """The IPv4 ranges among these; the plan knows nothing of IPv6."""
     found = []
     for text in texts:
@@ -115,15 +118,38 @@ def _ipv4(texts: Sequence[str]) -> list[IPNetwork]:
     return found
 
 
-def _subnet(fields: Fields, groups: Collection[str], report: Report) -> Subnet | None:
-    ranges = _ipv4([fields.text("addressprefix"), *fields.texts("addressprefixes")])
-    taken = _holders(fields, groups).count("other")
-    try:
-        # a subnet without a range is one that cannot be
-        return Subnet(fields.text("name"), ranges[0] if ranges else parse_range(""), taken)
-    except InputError:
-        report.ask("subnets", "Which range has each subnet of the virtual network?", AZ_VNET_SHOW)
-        return None
+def _subnets(
+    own: Fields, holders: Sequence[Counter[str]], report: Report
+) -> tuple[tuple[Subnet, ...], dict[str, int]]:
+    """The subnets, and how many addresses in each internal Services hold, by its name."""
+    few = report.first(_ranges(own, holders, report), MOST_SUBNETS, "subnets", "subnets")
+    found, services = [], {}
+    for name, (_, each, held) in zip(_own_names([name for name, *_ in few]), few, strict=True):
+        try:
+            found.append(Subnet(name, each, held["other"]))
+        except InputError:
+            report.add(_SUBNETS)
+        else:
+            services[name] = held["service"]
+    return tuple(found), services
+
+
+def _ranges(
+    own: Fields, holders: Sequence[Counter[str]], report: Report
+) -> list[tuple[str, IPNetwork, Counter[str]]]:
+    """Each range of each subnet, with the subnet's name and who holds its addresses.
+
+    Whoever holds them is counted in its first range.
+    """
+    found: list[tuple[str, IPNetwork, Counter[str]]] = []
+    for fields, held in zip(own.each("subnets"), holders, strict=True):
+        texts = dict.fromkeys([fields.text("addressprefix"), *fields.texts("addressprefixes")])
+        ranges = _ipv4(texts)
+        if not ranges:
+            report.add(_SUBNETS)
+        for index, each in enumerate(ranges):
+            found.append((fields.text("name"), each, Counter() if index else held))
+    return found
 
 
 def _holders(subnet: Fields, groups: Collection[str]) -> list[str]:
@@ -174,14 +200,32 @@ def _remote_ranges(peering: Fields, network: Fields | None) -> list[IPNetwork]:
 def _with_own_names(
     named: Sequence[tuple[str, IPNetwork]], report: Report
 ) -> tuple[NamedRange, ...]:
-    """A network may have several ranges, and two may have one name: number them from the second."""
-    found: dict[str, NamedRange] = {}
-    times: Counter[str] = Counter()
-    for name, each in named:
-        times[name] += 1
-        own_name = name if times[name] == 1 else f"{name}-{times[name]}"
+    found = []
+    few = report.first(named, MOST_NETWORKS, "peered", "peered ranges")
+    for name, (_, each) in zip(_own_names([name for name, _ in few]), few, strict=True):
         try:
-            found[own_name] = NamedRange(own_name, each)
+            found.append(NamedRange(name, each))
         except InputError:
             report.ask("peered", "Which ranges have the peered networks?", _PEERINGS)
-    return tuple(found.values())
+    return tuple(found)
+
+
+def _own_names(names: Sequence[str]) -> list[str]:
+    """The names, each different from all others in whatever case: a network may have several
+    ranges, and two networks one name. They are numbered from the second.
+
+    >>> _own_names(["hub", "hub", "hub-2", "HUB"])
+    ['hub', 'hub-3', 'hub-2', 'HUB-4']
+    """
+    given = {name.lower() for name in names}
+    used: set[str] = set()
+    numbers: dict[str, Iterator[int]] = {}
+    found = []
+    for name in names:
+        own = name
+        while own.lower() in used or (own != name and own.lower() in given):
+            number = next(numbers.setdefault(name.lower(), count(2)))
+            own = f"{name[: _LONGEST_NAME - len(f'-{number}')]}-{number}"
+        used.add(own.lower())
+        found.append(own)
+    return found

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from course.design import SYSTEMS, Pool
 from course.errors import InputError
+from course.planner.document import MOST_POOLS
 from course.planner.running_json import Fields, id_part, unwrapped
 from course.planner.running_nodes import SeenPool
 from course.planner.running_report import (
     AZ_NODEPOOL_LIST,
     Missing,
     Report,
+    counted,
 )
 
 
@@ -47,7 +49,8 @@ def read_pools(
     pools = [_from_az(fields, seen.get(fields.text("name")), report) for fields in told]
     unknown = seen.keys() - {fields.text("name") for fields in told}
     pools += [_from_kubectl(seen[name], bool(told), report) for name in sorted(unknown)]
-    found = tuple(pool for pool in pools if pool is not None)
+    named = [pool for pool in pools if pool is not None]
+    found = report.first(named, MOST_POOLS, "pools", "node pools")
     if any(pool.max_surge is None for pool in found):
         report.ask(
             "choices.surge",
@@ -120,7 +123,9 @@ def _with_nodes(pool: Pool, fields: Fields, seen: SeenPool | None, report: Repor
         report.add(ask)
         count = seen.nodes if seen else pool.nodes
     elif seen and count != seen.nodes:
-        report.note(f"kubectl shows {seen.nodes} nodes in pool {pool.name}, az says {count}.")
+        report.note(
+            f"kubectl shows {counted(seen.nodes, 'node')} in pool {pool.name}, az says {count:,}."
+        )
     pool = report.changed(pool, ask, nodes=count)
     if fields.at("enableautoscaling") is not True:
         return pool
@@ -132,7 +137,8 @@ def _with_nodes(pool: Pool, fields: Fields, seen: SeenPool | None, report: Repor
     if not least <= count <= most:
         # so it is for a while after somebody scaled by hand, or changed the bounds
         report.note(
-            f"Pool {pool.name} has {count} nodes, outside of the autoscaler's {least} to {most}."
+            f"Pool {pool.name} has {counted(count, 'node')}, outside of the autoscaler's "
+            f"{least:,} to {most:,}."
         )
     return report.changed(pool, ask, min_nodes=min(least, count), max_nodes=max(most, count))
 
@@ -141,7 +147,8 @@ def _with_max_pods(pool: Pool, told: int | None, seen: SeenPool | None, report: 
     shown = seen.max_pods if seen else None
     if told and shown and told != shown:
         report.note(
-            f"kubectl shows room for {shown} pods on nodes of pool {pool.name}, az says {told}."
+            f"kubectl shows room for {counted(shown, 'pod')} on a node of pool {pool.name}, "
+            f"az says {told:,}."
         )
     # a node for no pods is refused, and so what nobody told is asked for
     ask = _ask(pool, "max_pods", "how many pods may run on a node?")

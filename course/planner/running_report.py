@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ AZ_VNET_LIST = "az network vnet list --resource-group <node-resource-group> --ou
 KUBECTL_GET_NODES = "kubectl get nodes --output json"
 
 _Part = TypeVar("_Part", Pool, Outbound, Design)
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,13 @@ class Report:
         """Say something about what was read."""
         self._notes[text] = None
 
+    def first(self, items: Sequence[_Item], most: int, field: str, what: str) -> tuple[_Item, ...]:
+        """The first of these, as many as a plan may have; says so and asks where there are more."""
+        if len(items) > most:
+            self.note(f"There are {len(items):,} {what}; the plan takes the first {most:,}.")
+            self.ask(field, f"Which {what} count? A plan may have {most:,}.")
+        return tuple(items[:most])
+
     def changed(self, part: _Part, ask: Missing, **values: Any) -> _Part:
         """The part with these values; if they cannot be, the part as it was, and a question.
 
@@ -79,3 +88,12 @@ class Report:
         except InputError:
             self.add(ask)
             return part
+
+
+def counted(count: int, one: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "node"), counted(1200, "node")
+    ('1 node', '1,200 nodes')
+    """
+    return f"{count:,} {one}{'' if count == 1 else 's'}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from course.cluster import NodePool, max_pods_problem
+from course.cluster import NodePool, max_pods_problem, surge_nodes
 from course.design import NEEDS, Design
 from course.facts import fact, number
 from course.finding import Demand, Finding, Severity
 from course.networks.model import NetworkModel
-from course.outbound import default_ports, ports_problem
-from course.planner.versions import is_later
+from course.outbound import default_ports, nat_gateway_ports, ports_problem
+from course.planner.versions import is_at_least, is_later
 
 Findings = Iterator[Finding]
 ERROR, WARNING, ADVICE = Severity.ERROR, Severity.WARNING, Severity.ADVICE
@@ -29,7 +29,9 @@ def support_findings(
         *_needs(model, design),
         *_outbound(design),
         *_network(design, demands),
+        *_unnamed(design, demands),
         *_names(model, design),
+        *_version(model, design),
         *_what_ends(model, design),
     )
 
@@ -43,7 +45,7 @@ def _pools(design: Design) -> Findings:
                 ("aks.min_max_pods", "aks.pool_min_pod_capacity"), problem.way_out,
                 field=f"pools.{pool.name}.max_pods",
             )  # fmt: skip
-        if pool.max_surge in (0, "0", "0%") and pool is not design.pools[0]:
+        if surge_nodes(1, pool.max_surge or 0) == 0 and pool is not design.pools[0]:
             yield Finding(
                 ADVICE, f"Pool {pool.name} has no surge nodes: upgrades drain nodes first, so "
                 "that fewer run meanwhile.", ("surge.max_unavailable",),
@@ -67,7 +69,7 @@ def _system_pool(design: Design) -> Findings:
             ERROR, f"The first pool, {pool.name}, runs Windows.", ("aks.first_pool_linux",),
             "Put a Linux pool first.", field=f"pools.{pool.name}.system",
         )  # fmt: skip
-    if pool.max_surge in (0, "0", "0%"):
+    if surge_nodes(1, pool.max_surge or 0) == 0:
         yield Finding(
             WARNING, f"The first pool, {pool.name}, is a system pool without surge nodes, and "
             "cannot be upgraded so.", ("surge.max_unavailable",),
@@ -98,7 +100,7 @@ def _systems(model: NetworkModel, design: Design) -> Findings:
     for pool in design.pools:
         if pool.system not in model.systems:
             yield Finding(
-                ERROR, f"{model.title} has no pools with {pool.system}, such as {pool.name}.",
+                ERROR, f"{model.title} has no pools with {pool.system}, which {pool.name} runs.",
                 (model.system_fact,), f"It has {', '.join(model.systems)}.",
                 field=f"pools.{pool.name}.system",
             )  # fmt: skip
@@ -127,25 +129,23 @@ def _needs(model: NetworkModel, design: Design) -> Findings:
 
 def _outbound(design: Design) -> Findings:
     outbound = design.outbound
-    if outbound.type == "loadBalancer":
-        if problem := ports_problem(outbound.ports_per_node):
-            yield Finding(
-                ERROR, f"{problem.value:,} {problem.rule}", ("snat.ports_multiple_of",),
-                problem.way_out, field="outbound.ports_per_node",
-            )  # fmt: skip
-        most = max(int(size.partition("-")[2]) for size in fact("snat.default_table").value)
-        if not outbound.ports_per_node and 0 < design.planned_nodes <= most:
-            ports = default_ports(design.planned_nodes)
-            yield Finding(
-                ADVICE, f"Each node gets {ports:,} outbound ports to one destination, by the "
-                "number of nodes.",
-                ("snat.default_table", "snat.more_ips_do_not_raise_ports_per_node"),
-                "If pods open many connections to one address, set the ports a node, or use a NAT "
-                "gateway.", field="outbound.ports_per_node",
-            )  # fmt: skip
+    problem = ports_problem(outbound.ports_per_node)
+    if problem and outbound.type == "loadBalancer":
+        yield Finding(
+            ERROR, f"{problem.value:,} {problem.rule}", ("snat.ports_multiple_of",),
+            problem.way_out, field="outbound.ports_per_node",
+        )  # fmt: skip
+    if outbound.type in _PORTS:
+        yield _PORTS[outbound.type](design)
     if outbound.type == "userDefinedRouting" and outbound.next_hop is None:
         yield Finding(
             WARNING, "The plan does not say where userDefinedRouting leads.",
+            ("udr.requirements",), "Name the private address of the firewall or appliance.",
+            field="outbound.next_hop",
+        )  # fmt: skip
+    if outbound.next_hop is not None and not outbound.next_hop.is_ipv4_private_use():
+        yield Finding(
+            WARNING, f"The next hop {outbound.next_hop} is no private address.",
             ("udr.requirements",), "Name the private address of the firewall or appliance.",
             field="outbound.next_hop",
         )  # fmt: skip
@@ -154,6 +154,54 @@ def _outbound(design: Design) -> Findings:
             ERROR, "userDefinedRouting needs the Standard load balancer.", ("udr.requirements",),
             "Choose the standard load balancer.", field="load_balancer",
         )  # fmt: skip
+
+
+def _of_load_balancer(design: Design) -> Finding:
+    """Ports that each node has: its own share."""
+    nodes, ports = max(design.peak_nodes, 1), design.outbound.ports_per_node
+    most = max(int(size.partition("-")[2]) for size in fact("snat.default_table").value)
+    shown = f"{ports:,}" if ports else "few"
+    if not ports and nodes <= most:
+        shown = f"{default_ports(nodes):,}"
+    said = f"While {nodes:,} nodes run, each gets {shown} outbound ports to one destination"
+    said += ", as the plan says." if ports else ": the more nodes, the fewer."
+    return Finding(
+        ADVICE, said,
+        ("snat.default_table", "snat.more_ips_do_not_raise_ports_per_node"),
+        "If pods open many connections to one address, set the ports a node, or use a NAT gateway.",
+        field="outbound.ports_per_node",
+    )  # fmt: skip
+
+
+def _of_nat_gateway(design: Design) -> Finding:
+    """Ports that all nodes share."""
+    addresses = min(design.outbound.addresses, number("natgw.max_ips"))
+    ports, nodes = nat_gateway_ports(addresses), max(design.peak_nodes, 1)
+    return Finding(
+        ADVICE, f"All nodes share {ports:,} outbound ports to one destination: {ports // nodes:,} "
+        f"a node, if {nodes:,} nodes use them alike.", ("natgw.ports_per_ip",),
+        "If that is too few for the busiest hour, add public addresses.",
+        field="outbound.addresses",
+    )  # fmt: skip
+
+
+def _of_appliance(design: Design) -> Finding:
+    """Ports of the appliance, which only Azure Firewall documents."""
+    ports = number("firewall.snat_ports_per_ip")
+    return Finding(
+        ADVICE, "The appliance's ports are shared by all nodes; Azure Firewall has "
+        f"{ports:,} for each of its public addresses.", ("firewall.snat_ports_per_ip",),
+        f"Reckon with {max(design.peak_nodes, 1):,} nodes when you size it.",
+        field="outbound.next_hop",
+    )  # fmt: skip
+
+
+_PORTS = {
+    "loadBalancer": _of_load_balancer,
+    "managedNATGateway": _of_nat_gateway,
+    "userAssignedNATGateway": _of_nat_gateway,
+    "userDefinedRouting": _of_appliance,
+}
 
 
 def _network(design: Design, demands: Sequence[Demand]) -> Findings:
@@ -180,6 +228,18 @@ def _network(design: Design, demands: Sequence[Demand]) -> Findings:
         )  # fmt: skip
 
 
+def _unnamed(design: Design, demands: Sequence[Demand]) -> Findings:
+    """Subnets that pools name and the design does not have, though it has others."""
+    for each in demands:
+        if design.subnets and each.kind != "pod range" and design.subnet(each.name) is None:
+            yield Finding(
+                ADVICE, f"The plan has no subnet {each.name}, which pools are to use as their "
+                f"{each.kind}.", ("azure.subnets_disjoint",),
+                "Give it a range, or let the pools use another; until then a range is proposed.",
+                field=f"subnets.{each.name}",
+            )  # fmt: skip
+
+
 def _names(model: NetworkModel, design: Design) -> Findings:
     most = number("overlay.name_length")
     for subnet in design.subnets:
@@ -188,6 +248,18 @@ def _names(model: NetworkModel, design: Design) -> Findings:
                 ERROR, f"The name of the subnet {subnet.name} has {len(subnet.name)} characters.",
                 ("overlay.name_length",), f"Use at most {most}.", field=f"subnets.{subnet.name}",
             )  # fmt: skip
+
+
+def _version(model: NetworkModel, design: Design) -> Findings:
+    if not model.min_kubernetes or not design.kubernetes:
+        return
+    first = fact(model.min_kubernetes).value
+    if not is_at_least(design.kubernetes, first):
+        yield Finding(
+            ERROR, f"{model.title} comes with Kubernetes {first}; the plan has "
+            f"{design.kubernetes}.", (model.min_kubernetes,), "Choose a later version.",
+            field="kubernetes",
+        )  # fmt: skip
 
 
 def _what_ends(model: NetworkModel, design: Design) -> Findings:
@@ -203,11 +275,17 @@ def _what_ends(model: NetworkModel, design: Design) -> Findings:
         do = "Choose the standard load balancer."
         yield _ending(today, "lb.basic_retired", "The Basic load balancer", do, "load_balancer")
     for pool in design.pools:
-        if pool.system == "Windows2019":
+        if pool.system in _WINDOWS_ENDS:
             yield _ending(
-                today, "windows.server_2019_end", f"Windows Server 2019, which {pool.name} runs,",
-                "Choose Windows2022 or Windows2025.", f"pools.{pool.name}.system",
+                today, _WINDOWS_ENDS[pool.system], f"{pool.system}, which {pool.name} runs,",
+                "Choose a newer Windows Server.", f"pools.{pool.name}.system",
             )  # fmt: skip
+
+
+_WINDOWS_ENDS = {
+    "Windows2019": "windows.server_2019_end",
+    "Windows2022": "windows.server_2022_end",
+}
 
 
 def _ending(today: date, fact_id: str, name: str, do: str, field: str) -> Finding:

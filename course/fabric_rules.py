@@ -1,0 +1,205 @@
+"""What Azure lets pass: IP forwarding of network cards, load balancers, network security groups.
+
+All are rules of FORWARD on the host `azure`. A security group stands at the subnet: its outbound
+rules meet what comes from a card of the subnet, its inbound rules what goes to one. It remembers
+connections: what belongs to one that was allowed passes. Rules are asked from the lowest priority
+on; after them come the default rules of Azure, which let everything within virtual networks pass,
+everything out, and nothing else in. AKS opens the ports of its public Services by itself.
+
+Sources: Microsoft Learn, "Network security groups", "Virtual network service tags" (VirtualNetwork
+holds peered and on-premises ranges, and the prefixes of user-defined routes; a default route is
+left out here). For pod addresses of overlay, fact overlay.nsg_required; that VirtualNetwork holds
+them is derived: the default rules let them pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from course.addresses import canonical, exclude, merge, parse_range
+from course.errors import InputError
+from course.linux.ruleset import Ruleset, parse
+from course.topology import Topology
+from course.virtual_network import SecurityRule, Subnet
+from course.wiring.made import Made, card
+
+AZURE_LOAD_BALANCER = "168.63.129.16/32"  # where probes come from
+BALANCER = "load-balancer"
+NOWHERE = "nowhere"  # the interface of azure to addresses of a network that no card holds
+TAGS = ("*", "VirtualNetwork", "Internet", "AzureLoadBalancer")
+DEFAULTS = (
+    SecurityRule("AllowVnetInBound", 65000, source="VirtualNetwork", destination="VirtualNetwork"),
+    SecurityRule("AllowAzureLoadBalancerInBound", 65001, source="AzureLoadBalancer"),
+    SecurityRule("DenyAllInBound", 65500, "Deny"),
+    SecurityRule(
+        "AllowVnetOutBound", 65000, direction="Outbound", source="VirtualNetwork",
+        destination="VirtualNetwork",
+    ),
+    SecurityRule("AllowInternetOutBound", 65001, direction="Outbound", destination="Internet"),
+    SecurityRule("DenyAllOutBound", 65500, "Deny", "Outbound"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network card as Azure sees it: whose, where, and which addresses stand on it."""
+
+    owner: str
+    address: str
+    subnet: Subnet | None  # None: on premises
+    network: str
+    held: tuple[str, ...] = ()
+    gateway: str = ""
+    length: str = ""
+    forwards: bool = True
+
+    @property
+    def dev(self) -> str:
+        """The interface of Azure that leads to it."""
+        return card(self.owner)
+
+
+def rules(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> Ruleset:
+    """All rules of the fabric. It remembers connections only where a security group is."""
+    first = [f"-A FORWARD -o {NOWHERE} -j DROP"]
+    first += [line for each in inside for line in forwarding_off(each, made)]
+    first += balanced(made)
+    guarded = [subnet for _, subnet in topology.subnets() if subnet.security is not None]
+    groups = [line for subnet in guarded for line in group(subnet, topology, made)]
+    chains = [f":{name} - [0:0]" for name in _chains(first + groups)]
+    known = ["-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"] * bool(groups)
+    jumps = [line for subnet in guarded for line in _jumps(subnet, inside)]
+    text = ["*filter", *chains, *first, *known, *jumps, *groups, "COMMIT"]
+    return parse("\n".join([*(zones(made) if groups else ()), *text, ""]))
+
+
+def forwarding_off(each: Card, made: Sequence[Made]) -> Iterator[str]:
+    """A node's card without IP forwarding sends only from, and takes only for, its own addresses.
+
+    What a load balancer hands it, and the answers to that, pass all the same.
+    """
+    if each.forwards:
+        return
+    own = [each.address, *each.held]
+    for one in made:
+        own += [part for part, node in one.domain.items() if node == each.owner]
+        if each.owner in {node.name for node in one.cluster.nodes}:
+            services = one.cluster.services
+            own += [front.ip for service in services for front in service.load_balancer_ingress]
+    for way, end in (("-i", "-s"), ("-o", "-d")):
+        chain = f"{each.owner}-{'from' if way == '-i' else 'to'}"
+        yield f"-A FORWARD {way} {each.dev} -j {chain}"
+        yield from (f"-A {chain} {end} {address} -j RETURN" for address in own)
+        yield f"-A {chain} -j DROP"
+
+
+def balanced(made: Sequence[Made]) -> Iterator[str]:
+    """A load balancer hands on what its rules name, a port each; all else is dropped, pings too."""
+    for each in made:
+        for service in each.cluster.services:
+            for ingress in service.load_balancer_ingress:
+                yield f"-A FORWARD -d {ingress.ip} -j {BALANCER}"
+                for port in service.ports:
+                    protocol = port.protocol.lower()
+                    match = f"-d {ingress.ip} -p {protocol} -m {protocol} --dport {port.port}"
+                    yield f"-A {BALANCER} {match} -j RETURN"
+    if any(service.load_balancer_ingress for m in made for service in m.cluster.services):
+        yield f"-A {BALANCER} -j DROP"
+
+
+def group(subnet: Subnet, topology: Topology, made: Sequence[Made]) -> Iterator[str]:
+    """The rules of a subnet's security group: Allow returns to ask the other end's, Deny drops."""
+    given = subnet.security or ()
+    for direction in ("Inbound", "Outbound"):
+        own = [rule for rule in (*given, *opened(subnet, made)) if rule.direction == direction]
+        asked = sorted(own, key=lambda rule: rule.priority)
+        for rule in (*asked, *(each for each in DEFAULTS if each.direction == direction)):
+            target = "RETURN" if rule.access == "Allow" else "DROP"
+            for match in _matches(rule, subnet, topology, made):
+                yield f"-A {_chain(subnet, direction)} {match} -j {target}"
+
+
+def opened(subnet: Subnet, made: Sequence[Made]) -> Iterator[SecurityRule]:
+    """What AKS lets in by itself: the internet to the ports of Services with a load balancer."""
+    for each in made:
+        if each.cluster.subnet != subnet.name:
+            continue
+        for service in each.cluster.services:
+            for ingress, port in product(service.load_balancer_ingress, service.ports):
+                yield SecurityRule(
+                    f"k8s-{service.name}", 500, protocol=port.protocol.capitalize(),
+                    source="Internet", destination=f"{ingress.ip}/32", port=str(port.port),
+                )  # fmt: skip
+
+
+def zones(made: Sequence[Made]) -> list[str]:
+    """Connections of each overlay cluster are remembered apart: pod addresses may be the same."""
+    lines = [
+        f"-A PREROUTING -i {card(node.name)} {end} {each.cluster.pod_range} -j CT --zone {zone}"
+        for zone, each in enumerate(made, 1)
+        if each.domain
+        for node in each.cluster.nodes
+        for end in ("-s", "-d")
+    ]
+    return ["*raw", *lines, "COMMIT"] if lines else []
+
+
+def _jumps(subnet: Subnet, inside: Iterable[Card]) -> Iterator[str]:
+    for each in inside:
+        if each.subnet and each.subnet.name == subnet.name:
+            yield f"-A FORWARD -i {each.dev} -j {_chain(subnet, 'Outbound')}"
+            yield f"-A FORWARD -o {each.dev} -j {_chain(subnet, 'Inbound')}"
+
+
+def _matches(
+    rule: SecurityRule, subnet: Subnet, topology: Topology, made: Sequence[Made]
+) -> Iterator[str]:
+    """What a rule asks of a packet: one match for each pair of ranges that its ends stand for."""
+    protocol = "" if rule.protocol == "*" else f"-p {rule.protocol.lower()}"
+    port = ""
+    if rule.port != "*":
+        if rule.protocol not in ("Tcp", "Udp"):
+            raise InputError(rule.port, "is a port without a protocol.", "Say Tcp or Udp.")
+        port = f"-m {rule.protocol.lower()} --dport {rule.port.replace('-', ':')}"
+    sources = _ranges(rule.source, subnet, topology, made)
+    destinations = _ranges(rule.destination, subnet, topology, made)
+    for source, destination in product(sources, destinations):
+        ends = (source and f"-s {source}", destination and f"-d {destination}")
+        note = f"-m comment --comment {rule.name}"
+        yield " ".join(filter(None, (*ends, protocol, port, note)))
+
+
+def _ranges(
+    end: str, subnet: Subnet, topology: Topology, made: Sequence[Made]
+) -> list[str]:  # fmt: skip
+    """The ranges that one end of a rule stands for; "" is every address."""
+    if end == "*":
+        return [""]
+    if end == "AzureLoadBalancer":
+        return [AZURE_LOAD_BALANCER]
+    if end not in TAGS:
+        return [canonical(parse_range(end))]
+    network = topology.network_of(subnet)
+    texts = [text for each in topology.connected(network) for text in each.ranges]
+    texts += topology.on_premises if network.gateway else ()
+    texts += [each.cluster.pod_range for each in made if each.domain]
+    routed = (*subnet.routes, *(route for each in made for route in each.routes))
+    texts += [route.prefix for route in routed if route.prefix != "0.0.0.0/0"]
+    inner = merge(map(parse_range, texts))
+    if end == "VirtualNetwork":
+        return [canonical(each) for each in inner]
+    left = [parse_range("0.0.0.0/0")]
+    for each in inner:
+        left = [part for whole in left for part in exclude(whole, each)]
+    return [canonical(part) for part in left]
+
+
+def _chain(subnet: Subnet, direction: str) -> str:
+    return f"{subnet.name}-{'in' if direction == 'Inbound' else 'out'}"
+
+
+def _chains(lines: Iterable[str]) -> list[str]:
+    named = (line.split()[1] for line in lines)
+    return [name for name in dict.fromkeys(named) if name != "FORWARD"]

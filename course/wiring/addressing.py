@@ -1,0 +1,116 @@
+"""Which addresses nodes, network cards and pods are given, in the order in which they come.
+
+Azure gives the first free address of a subnet; which one, nobody should rely on. Here it is always
+the same, so that a prediction can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from course.addresses import canonical, parse_range, subnets
+from course.errors import InputError
+from course.facts import number
+from course.subnet import reserved_addresses
+from course.topology import Cluster, Node, Pod, Topology
+from course.virtual_network import Subnet
+
+
+def nodes_with_cards(
+    cluster: Cluster, topology: Topology, of_pods: Subnet | None = None, held: int = 0
+) -> Cluster:
+    """Nodes with an address of the node subnet each, and `held` more on their network card.
+
+    Those come from the subnet of the pods if there is one, else from the node subnet, each node's
+    after its own address: so stand 31 addresses side by side for a node with max-pods 30.
+    Raises InputError if a subnet is used up.
+    """
+    own = free_addresses(topology.subnet(cluster.subnet), topology)
+    pods = free_addresses(of_pods, topology) if of_pods else own
+    nodes = []
+    for node in cluster.nodes:
+        address = node.address or next(own)
+        more = node.held or tuple(next(pods) for _ in range(held))
+        nodes.append(replace(node, address=address, held=more))
+    return replace(cluster, nodes=tuple(nodes))
+
+
+def nodes_with_ranges(cluster: Cluster, topology: Topology) -> Cluster:
+    """Nodes with an address of the node subnet and a /24 of the pod range each.
+
+    Source: facts kubenet.node_pod_cidr_prefix, overlay.node_pod_cidr_prefix. Raises InputError if
+    the pod range has too few.
+    """
+    cluster = nodes_with_cards(cluster, topology)
+    whole = parse_range(cluster.pod_range)
+    taken = {node.pod_range for node in cluster.nodes}
+    length = number("overlay.node_pod_cidr_prefix")
+    parts = (canonical(part) for part in subnets(whole, new_prefix=length))
+    free = (part for part in parts if part not in taken)
+    nodes = []
+    for node in cluster.nodes:
+        share = node.pod_range or next(free, "")
+        if not share:
+            raise InputError(cluster.pod_range, "has no /24 left.", "Take a larger pod range.")
+        nodes.append(replace(node, pod_range=share))
+    return replace(cluster, nodes=tuple(nodes))
+
+
+def pods_with(cluster: Cluster, offered: Callable[[Node], Iterator[str]]) -> Cluster:
+    """Pods with the first addresses that their node offers; those of the host network with its own.
+
+    Raises InputError for an address that two pods have, or if a node has too few.
+    """
+    offers = {node.name: offered(node) for node in cluster.nodes}
+    taken = {pod.address for pod in cluster.pods if pod.address}
+    pods: list[Pod] = []
+    for pod in cluster.pods:
+        address = pod.address
+        if pod.host_network:
+            address = cluster.node(pod.node).address
+        elif not address:
+            address = next((each for each in offers[pod.node] if each not in taken), "")
+        if not address:
+            raise InputError(pod.name, f"gets no address on {pod.node}.", "None is left there.")
+        pods.append(replace(pod, address=address))
+    _distinct(pods)
+    return replace(cluster, pods=tuple(pods))
+
+
+def of_range(node: Node) -> Iterator[str]:
+    """The addresses that a node's range offers pods: all after the gateway, the first one."""
+    whole = parse_range(node.pod_range)
+    return (canonical(whole[index]) for index in range(2, whole.size - 1))
+
+
+def of_card(node: Node) -> Iterator[str]:
+    """The addresses that a node's network card offers pods."""
+    return iter(node.held)
+
+
+def free_addresses(subnet: Subnet, topology: Topology) -> Iterator[str]:
+    """The addresses of a subnet that nobody has, after those that Azure keeps."""
+    taken = {machine.address for machine in topology.machines}
+    for cluster in topology.clusters:
+        taken |= {ingress.ip for each in cluster.services for ingress in each.load_balancer_ingress}
+        for node in cluster.nodes:
+            taken |= {node.address, *node.held}
+    whole = parse_range(subnet.range)
+    kept = reserved_addresses(whole)
+    first, last = int(kept.first_usable) - whole.first, int(kept.last_usable) - whole.first
+    for index in range(first, last + 1):
+        address = canonical(whole[index])
+        if address not in taken:
+            yield address
+    raise InputError(subnet.range, f"has no address left: subnet {subnet.name}.", "Enlarge it.")
+
+
+def _distinct(pods: list[Pod]) -> None:
+    owners: dict[str, str] = {}
+    for pod in pods:
+        if not pod.host_network and owners.setdefault(pod.address, pod.name) != pod.name:
+            raise InputError(
+                pod.address, f"is the address of {owners[pod.address]} and of {pod.name}.",
+                "Change one of them.",
+            )  # fmt: skip

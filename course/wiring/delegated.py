@@ -1,0 +1,32 @@
+"""Pods in a subnet of their own (pod subnet), delegated to the cluster; dynamic or static.
+
+Azure finds a pod by the addresses that its node holds of that subnet. Nothing is masqueraded by
+ip-masq-agent: a pod keeps its address to whatever it calls, in peered networks and on premises
+too, and on the way to the internet as far as Azure's edge. What Azure itself answers (its DNS,
+instance metadata) is asked in the name of the node.
+
+Not documented: that the addresses stand on the node's network card as seen from the fabric (they
+belong to a network container of the node), and that kube-proxy takes the pod subnet for its
+cluster CIDR. Sources: facts dynamic.snat, podsubnet.delegated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from course.topology import Cluster, Topology
+from course.wiring import transparent
+from course.wiring.made import Made
+from course.wiring.masquerade import swift
+
+CONFLIST = "cns-azure-linux-swift"
+
+
+def made(cluster: Cluster, topology: Topology) -> Made:
+    """The nodes and pods of a cluster with a pod subnet, and the addresses that nodes hold."""
+    pods = topology.subnet(cluster.pod_subnet)
+    hosts = transparent.made(
+        cluster, topology.subnet(cluster.subnet), CONFLIST, lambda node: pods.range, pods.range,
+        lambda node: swift(pods.range, node.address),
+    )  # fmt: skip
+    return replace(hosts, cards={node.name: node.held for node in cluster.nodes})
