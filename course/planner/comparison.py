@@ -114,7 +114,7 @@ def _broken(limit: Limit) -> Finding:
 def _unplaced(demand: Demand) -> Finding:
     wanted = "no IPv4 range is that large"
     if demand.min_prefix is not None:
-        wanted = f"a /{demand.min_prefix} is free nowhere"
+        wanted = f"no /{demand.min_prefix} is free"
     name = demand.kind if demand.kind == "pod range" else f"{demand.kind} {demand.name}"
     return Finding(
         Severity.ERROR,

@@ -13,6 +13,10 @@ from course.planner.growth import outlook
 from course.planner.moves import moves
 from course.working import as_text
 
+SMALLEST = (
+    "A proposed range is the smallest that fits the plan. A subnet in use cannot be resized: leave "
+    "room for what may come."
+)
 TIGHTEST = 5  # of all limits, these are shown
 
 
@@ -34,6 +38,7 @@ def markdown(comparison: Comparison) -> str:
         _findings(judged),
         f"## Addresses in {judged.model.title}",
         *(_demand(demand) for demand in judged.demands),
+        *([SMALLEST] if any(demand.proposed for demand in judged.demands) else []),
         f"## Head-room in {judged.model.title}",
         _head_room(comparison),
         f"## Ways out of {judged.model.title}",
@@ -107,7 +112,7 @@ def where(demand: Demand) -> str:
     """
     name = demand.kind if demand.kind == "pod range" else f"{demand.kind} {demand.name}"
     if demand.range is None:
-        return f"{name}: {demand.needed:,}, free nowhere"
+        return f"{name}: {demand.needed:,}, no free range of this size"
     proposed = " (proposed)" if demand.proposed else ""
     return f"{name}: {demand.needed:,} of {canonical(demand.range)}{proposed}"
 
@@ -144,6 +149,8 @@ def _head_room(comparison: Comparison) -> str:
         at = growth.shown(growth.end if growth.breaks_at is None else growth.breaks_at)
         verb = "breaks at" if growth.breaks else "ends at"
         room = f"{growth.what} of {growth.pool}: {growth.shown(growth.left)} more"
+        if growth.fits is not None:
+            room += f", {growth.shown(growth.fits)} would fit"
         lines.append(f"- {room}; {verb} {at}: {breaks}")
     return "\n".join(lines)
 
