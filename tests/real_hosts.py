@@ -111,7 +111,8 @@ def settings(host):
                 yield f"{ip} addr add {address} brd + dev {link.name}{flag}"
         yield f"{ip} link set {link.name} {'up' if link.up else 'down'}"
     for route in host.routes:
-        yield f"{ip} route add {route} table {route.table}"
+        # the table first: nothing may follow the last of several next hops
+        yield f"{ip} route add table {route.table} {route}"
     for rule in host.rules:
         priority, _, words = str(rule).partition(": ")
         yield f"{ip} rule add pref {priority} {words}"
@@ -121,8 +122,11 @@ def settings(host):
 
 
 def sysctls(host):
-    """Every setting that the model knows, for every interface."""
+    """Every setting that the model knows, for every interface, and those that make hosts prompt."""
     found = {"net.ipv4.icmp_ratelimit": 0}  # or errors that follow each other are not sent
+    for link in host.interfaces:
+        # or whoever answers ARP for others waits up to 0.8 s
+        found[f"net.ipv4.neigh.{link.name}.proxy_delay"] = 0
     for key in SYSCTLS:
         if "CONF" in key:
             found[key.replace("CONF", "all")] = 0

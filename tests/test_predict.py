@@ -506,7 +506,7 @@ REAL = WORLDS | {name: build(topology) for name, topology in changed_worlds().it
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_hosts_made_from_the_same_data_pass_on_the_same_packets(name, monkeypatch):
+def test_real_hosts_made_from_the_same_data_pass_on_the_same_packets(name):
     world = REAL[name]
     asked = list(certain(world))
     assert len(asked) > 10
@@ -519,8 +519,6 @@ def test_real_hosts_made_from_the_same_data_pass_on_the_same_packets(name, monke
         })  # fmt: skip
         source = world.host(flow.source).route(flow.destination).source
         packets.append((flow.source, flow.packet(source)))
-    made = real_hosts.settings
-    monkeypatch.setattr(real_hosts, "settings", lambda host: promptly(host, made(host)))
     observed, before = real_hosts.observe(world.hosts, packets), set()
     for flow, trace, events in zip(asked, predicted, observed.flows, strict=True):
         seen = {
@@ -532,12 +530,3 @@ def test_real_hosts_made_from_the_same_data_pass_on_the_same_packets(name, monke
             text.replace(" ttl 0 ", " ").replace(" ttl 0)", ")") for text in trace
         }, flow
         before |= seen
-
-
-def promptly(host, commands):
-    """Answer ARP for others at once; and a table's name before several next hops, as ip wants."""
-    for command in commands:
-        yield re.sub(r"route add (.*) table (\S+)$", r"route add table \2 \1", command)
-    for link in host.interfaces:
-        key = f"net.ipv4.neigh.{link.name}.proxy_delay"
-        yield f"ip netns exec {host.name} sysctl -qw {key}=0"
