@@ -19,6 +19,7 @@ NORMAL_FORMS = {
         "-d 172.30.0.41/32 -p tcp -m tcp --dport 80 -j X"
     ),
     "-p udp --sport 53 --dport 1024: -g X": "-p udp -m udp --sport 53 --dport 1024:65535 -g X",
+    "-p sctp --dport 9899 -j X": "-p sctp -m sctp --dport 9899 -j X",
     "-m comment --comment web -s 10.240.0.7/16 -j X": (
         "-s 10.240.0.0/16 -m comment --comment web -j X"
     ),

@@ -260,6 +260,7 @@ MATCHES: Mapping[str, Mapping[str, Normal]] = {
     "comment": {"--comment": word},
     "tcp": {"--sport": ports, "--dport": ports, "--tcp-flags": tcp_flags},
     "udp": {"--sport": ports, "--dport": ports},
+    "sctp": {"--sport": ports, "--dport": ports},
     "icmp": {"--icmp-type": icmp_type},
     "multiport": {"--sports": port_list, "--dports": port_list, "--ports": port_list},
     "mark": {"--mark": mark},
