@@ -22,7 +22,6 @@ from course.kubeproxy import (
     ServicePort,
     State,
     full_sync,
-    jumps,
     partial_sync,
 )
 from course.kubeproxy.chains import name_hash
@@ -162,10 +161,9 @@ def rule_is_present(case, sync):
 
 def packets_fare(flows, state):
     """flows: what the generated rules themselves do to a first packet."""
-    text, options = jumps() + full_sync(state).text(), state.options
     for flow in flows:
         packet = (str(flow["source"]), flow["protocol"], str(flow["destination"]), flow["port"])
-        found, endpoints, masquerade = netfilter.verdict(text, options.node_ips, *packet)
+        found, endpoints, masquerade = netfilter.verdict(state, *packet)
         assert found == flow["verdict"], flow
         if found == "DNAT":
             assert (endpoints, masquerade) == (flow["endpoints"], flow["masquerade"]), flow

@@ -48,16 +48,16 @@ def in_namespace(script: str, *, variant: str = "nft") -> str:
     return ran.stdout
 
 
-def loaded(*texts: str, variant: str = "nft", before: str = "") -> str:
-    """What iptables-save prints once iptables-restore has read texts.
+def loaded(*texts: str, variant: str = "nft", before: str = "", tool: str = "iptables") -> str:
+    """What iptables-save prints once iptables-restore has read texts (or ip6tables', by `tool`).
 
     The first is read whole, the others as partial syncs: with --noflush. `before` is a script
     that makes what the rules need.
     """
     script = before
     for text, how in zip(texts, ("", *("--noflush",) * len(texts)), strict=False):
-        script += f"\niptables-restore {how} <<'RULES'\n{text}\nRULES\n"
-    return in_namespace(script + "iptables-save\n", variant=variant)
+        script += f"\n{tool}-restore {how} <<'RULES'\n{text}\nRULES\n"
+    return in_namespace(f"{script}{tool}-save\n", variant=variant)
 
 
 @functools.cache

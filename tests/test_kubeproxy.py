@@ -29,11 +29,11 @@ from course.kubeproxy import (
     partial_sync,
 )
 from course.kubeproxy.rules import probability
-from tests import netfilter
+from course.linux.ruleset import parse
+from tests import netfilter, real_linux
 from tests.cases_kubeproxy import previous_state, state_of
 from tests.conftest import ROOT
 
-BUILT_IN = {"ACCEPT", "DROP", "REJECT", "RETURN", "DNAT", "MARK", "MASQUERADE"}
 NODE = Options(
     "test-node",
     "192.168.0.2",
@@ -114,14 +114,12 @@ def text_of(state):
 
 @given(clusters())
 def test_every_jump_finds_its_chain_and_every_chain_is_reached(state):
-    chains = netfilter.chains_of(text_of(state))
-    reached = set()
-    for (table, _), rules in chains.items():
-        for options in rules:
-            target = {option: value for _, option, value in options}.get("-j")
-            assert target is None or target in BUILT_IN or (table, target) in chains
-            reached.add((table, target))
-    unreached = {chain for table, chain in chains if (table, chain) not in reached}
+    tables = netfilter.ruleset(full_sync(state)).tables  # refuses a jump to nowhere
+    unreached = set()
+    for chains in tables.values():
+        rules = (rule for chain in chains.values() for rule in chain.rules)
+        targets = {rule.target.name for rule in rules if rule.target}
+        unreached |= chains.keys() - targets
     # the canary is only watched; there may be nothing to mark, and no address for node ports
     assert unreached <= {"KUBE-PROXY-CANARY", "KUBE-MARK-MASQ", "KUBE-NODEPORTS"} | {
         "INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING",
@@ -150,24 +148,11 @@ def test_the_order_in_which_objects_are_read_changes_nothing(state, chance):
     assert partial_sync(state, again) == partial_sync(state, state)
 
 
-def restored(stands, sync):
-    """What iptables-restore --noflush makes of {(table, chain): rules}."""
-    stands = dict(stands)
-    for table in (sync.filter, sync.nat):
-        for chain in (*table.chains, *table.deleted_chains):
-            stands[table.name, chain] = []
-        for rule in table.rules:
-            stands[table.name, rule.split()[1]].append(rule)
-        for chain in table.deleted_chains:
-            del stands[table.name, chain]
-    return stands
-
-
 @given(clusters(), clusters())
 def test_a_partial_sync_over_what_stood_leaves_what_a_full_sync_would_write(before, after):
     after = replace(after, options=before.options)
-    stood = restored({}, full_sync(before))
-    assert restored(stood, partial_sync(before, after)) == restored({}, full_sync(after))
+    stands = netfilter.ruleset(full_sync(before), partial_sync(before, after))
+    assert stands == netfilter.ruleset(full_sync(after))
 
 
 @given(clusters())
@@ -191,15 +176,10 @@ def test_each_endpoint_has_the_same_chance(count):
 
 def test_the_rules_of_a_service_hold_those_chances():
     state = behind(*(Endpoint((f"10.0.0.{n}",)) for n in range(1, 11)))
-    (found,) = (
-        rules
-        for (_, chain), rules in netfilter.chains_of(text_of(state)).items()
-        if chain.startswith("KUBE-SVC-")
-    )
-    chances = [{option: value for _, option, value in rule} for rule in found[1:]]
-    written = [each.get("--probability") for each in chances]
-    assert written == [*(probability(n) for n in range(10, 1, -1)), None]
-    assert len({each["-j"] for each in chances}) == 10
+    rules = re.findall(r"^-A KUBE-SVC-.* -j KUBE-SEP-.*", text_of(state), re.MULTILINE)
+    written = [re.findall(r"--probability (\S+)", rule) for rule in rules]
+    assert written == [*([probability(n)] for n in range(10, 1, -1)), []]
+    assert len({rule.split(" -j ")[1] for rule in rules}) == 10
 
 
 # ---- single statements ---------------------------------------------------------------------------
@@ -213,8 +193,7 @@ def behind(*endpoints, options=NODE, **fields):
 
 
 def reached(state, source, destination, port=80):
-    text = text_of(state)
-    return netfilter.verdict(text, state.options.node_ips, source, "TCP", destination, port)
+    return netfilter.verdict(state, source, "TCP", destination, port)
 
 
 POD, OTHER = Endpoint(("10.0.0.1",), "test-node"), Endpoint(("10.0.1.1",), "node-2")
@@ -337,38 +316,51 @@ CASES = {
     for case in yaml.safe_load((ROOT / "tests/cases/kubeproxy.yaml").read_text("utf-8"))["cases"]
     if "services" in case and case["kind"] != "service_count"
 }
-VARIANTS = ["nft", "legacy"]
+SPELLED_BY_IP6TABLES = {
+    "icmp6-port-unreachable": "icmp-port-unreachable",
+    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff": "255.255.255.255",
+}
 
 
-def plain(text):
+def uncounted(state):
     """Without nfacct: who loads the rules would have to make the counters before."""
-    return netfilter.without_nfacct(text)
+    return replace(state, options=replace(state.options, nfacct_counters=False))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+def loaded(variant, *syncs, family="IPv4"):
+    """What iptables-save says once the real iptables has taken syncs."""
+    tool = "ip6tables" if family == "IPv6" else "iptables"
+    texts = (sync.text() for sync in syncs)
+    saved = real_linux.loaded(jumps(), *texts, variant=variant, tool=tool)
+    for theirs, ours in SPELLED_BY_IP6TABLES.items():
+        saved = saved.replace(theirs, ours)
+    return saved
+
+
+@pytest.mark.parametrize("variant", real_linux.VARIANTS)
 @pytest.mark.parametrize("case_id", CASES)
 def test_iptables_takes_the_rules_and_gives_back_the_same(case_id, variant):
-    state = state_of(CASES[case_id])
-    text = plain(text_of(state))
-    saved = netfilter.load(variant, state.options.family, jumps(), plain(full_sync(state).text()))
-    assert netfilter.normal_form(saved) == netfilter.normal_form(text)
+    state = uncounted(state_of(CASES[case_id]))
+    saved = loaded(variant, full_sync(state), family=state.options.family)
+    assert parse(saved) == netfilter.ruleset(full_sync(state))
     rules = re.findall("^-A.*", saved, re.MULTILINE)
     assert [rule for rule in rules if not explain(rule)] == []
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", real_linux.VARIANTS)
 @pytest.mark.parametrize(
     ("before", "after"), [("kp-repeat-1", "kp-repeat-2"), ("kp-repeat-2", "kp-repeat-6"),
                           ("kp-repeat-6", "kp-repeat-8"), ("kp-repeat-8", "kp-repeat-1")]
 )  # fmt: skip
 def test_iptables_takes_a_partial_sync_over_its_base(before, after, variant):
-    before, after = previous_state(before), previous_state(after)
-    texts = (full_sync(before).text(), partial_sync(before, after).text())
-    saved = netfilter.load(variant, "IPv4", jumps(), *map(plain, texts))
-    assert netfilter.normal_form(saved) == netfilter.normal_form(plain(text_of(after)))
+    before, after = (uncounted(previous_state(case_id)) for case_id in (before, after))
+    syncs = (full_sync(before), partial_sync(before, after))
+    saved = parse(loaded(variant, *syncs))
+    assert saved == netfilter.ruleset(*syncs)
+    assert saved == netfilter.ruleset(full_sync(after))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", real_linux.VARIANTS)
 @pytest.mark.parametrize("family", ["IPv4", "IPv6"])
 def test_iptables_takes_every_kind_of_rule_at_once(variant, family):
     six = family == "IPv6"
@@ -396,6 +388,6 @@ def test_iptables_takes_every_kind_of_rule_at_once(variant, family):
         port = EndpointPort(8080, "", protocol)
         parts.append(EndpointSlice("ns", service.name, (port,), some, family))
     state = State(options, tuple(all_services), tuple(parts))
-    saved = netfilter.load(variant, family, jumps(), full_sync(state).text())
-    assert netfilter.normal_form(saved) == netfilter.normal_form(text_of(state))
+    saved = loaded(variant, full_sync(state), family=family)
+    assert parse(saved) == netfilter.ruleset(full_sync(state))
     assert len(list(state.ports())) == 40

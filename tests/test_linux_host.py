@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -17,8 +16,7 @@ from course.linux.packet import ping, tcp, udp
 from course.linux.path import receive, send
 from course.linux.routing import NextHop, PolicyRule, Route
 from course.linux.ruleset import parse
-from tests import real_linux
-from tests.real_hosts import observe
+from tests.real_hosts import observe, observe_all
 from tests.small_networks import client_router_server as network
 from tests.small_networks import follow, nat, node_with_two_pods, table
 
@@ -290,33 +288,19 @@ SCENARIOS = {
     **BRIDGED,
 }
 BOTH = ("a Service behind a filter", "masquerading by a mark", "a client that was seen")
+ASKED = [*((name, "nft") for name in SCENARIOS), *((name, "legacy") for name in BOTH)]
 
 
 @functools.cache
 def observations():
-    """All scenarios on the real Linux, several at a time: they mostly wait."""
-    asked = [(name, "nft") for name in SCENARIOS] + [(name, "legacy") for name in BOTH]
-    with ThreadPoolExecutor(6) as pool:
-        seen = pool.map(lambda ask: observe(*SCENARIOS[ask[0]], variant=ask[1]), asked)
-        return dict(zip(asked, seen, strict=True))
+    """All scenarios on the real Linux."""
+    return observe_all({(name, variant): (*SCENARIOS[name], variant) for name, variant in ASKED})
 
 
-@pytest.fixture
-def observed():
-    if reason := real_linux.why_not():
-        pytest.skip(reason)
-    if SCENARIOS and not real_linux.bridges_are_filtered():
-        pytest.skip("br_netfilter is not loaded")
-    return observations()
-
-
-@pytest.mark.parametrize(
-    ("name", "variant"),
-    [*((name, "nft") for name in SCENARIOS), *((name, "legacy") for name in BOTH)],
-)
-def test_the_real_linux_does_the_same(observed, name, variant):
+@pytest.mark.parametrize(("name", "variant"), ASKED)
+def test_the_real_linux_does_the_same(name, variant):
     flows, counted = follow(*SCENARIOS[name])
-    seen = observed[name, variant]
+    seen = observations()[name, variant].result()
     assert seen.flows == flows
     assert seen.counted == counted, "other rules counted the packets"
 
@@ -324,9 +308,10 @@ def test_the_real_linux_does_the_same(observed, name, variant):
 @pytest.mark.parametrize(
     "name", ["through a router", "pods on a bridge, bridge-nf-call-iptables=1"]
 )
-def test_ip_prints_the_same_routes(observed, name):
+def test_ip_prints_the_same_routes(name):
+    seen = observations()[name, "nft"].result()
     for host in SCENARIOS[name][0]:
-        lines = observed[name, "nft"].routes[host.name].splitlines()
+        lines = seen.routes[host.name].splitlines()
         assert text.ip_route(host).splitlines() == [line.strip() for line in lines]
 
 
@@ -341,8 +326,6 @@ CLASH = nat(
 def test_a_source_port_that_is_taken_is_drawn_anew():
     """Both connections look like 10.0.2.1:40000 to the server: the second gets another port."""
     sent = [("a", udp(A, 40000, R, 30080)), UDP]
-    if reason := real_linux.why_not():
-        pytest.skip(reason)
     seen = observe(network(CLASH), sent)
     (line,) = (e[3] for e in seen.flows[1] if e[:3] == ("b", "eth0", "in"))
     port = int(line.split(" -> ")[0].rpartition(":")[2])

@@ -183,6 +183,9 @@ def test_what_has_no_connection_is_invalid():
         ("-p tcp -m multiport ! --dports 80,443", tcp(INSIDE, 1, OUTSIDE, 443), False),
         ("-p udp --sport 1000:2000", udp(INSIDE, 1500, OUTSIDE, 1), True),
         ("-p udp --dport 80", tcp(INSIDE, 1500, OUTSIDE, 80), False),
+        ("-p sctp --dport 80", Packet("sctp", INSIDE, OUTSIDE, 1500, 80), True),
+        ("-p sctp --sport 80", Packet("sctp", INSIDE, OUTSIDE, 1500, 80), False),
+        ("-m conntrack --ctproto 132", Packet("sctp", INSIDE, OUTSIDE, 1500, 80), True),
         ("-p tcp --syn", tcp(INSIDE, 1, OUTSIDE, 2), True),
         ("-p tcp --syn", replace(tcp(INSIDE, 1, OUTSIDE, 2), flags="ACK"), False),
         ("-p tcp --tcp-flags ALL NONE", replace(tcp(INSIDE, 1, OUTSIDE, 2), flags=""), True),
@@ -201,6 +204,11 @@ def test_what_has_no_connection_is_invalid():
 def test_what_a_rule_asks(rule, packet, fits):
     host = router(table("filter", f"-A FORWARD {rule} -j DROP"))
     assert (receive(host, "left", packet).fate == Fate.DROPPED) == fits
+
+
+def test_a_host_that_has_no_sctp_says_so():
+    outcome = receive(router(), "left", Packet("sctp", INSIDE, "10.0.1.1", 1500, 80))
+    assert (outcome.fate, outcome.sent[0].packet.icmp) == (Fate.REFUSED, "protocol-unreachable")
 
 
 def test_goto_does_not_come_back_and_return_does():

@@ -19,6 +19,7 @@ NORMAL_FORMS = {
         "-d 172.30.0.41/32 -p tcp -m tcp --dport 80 -j X"
     ),
     "-p udp --sport 53 --dport 1024: -g X": "-p udp -m udp --sport 53 --dport 1024:65535 -g X",
+    "-p sctp --dport 9899 -j X": "-p sctp -m sctp --dport 9899 -j X",
     "-m comment --comment web -s 10.240.0.7/16 -j X": (
         "-s 10.240.0.0/16 -m comment --comment web -j X"
     ),
@@ -236,6 +237,23 @@ def test_a_chain_that_does_not_change_is_the_same_value():
     after = before.apply(SYNCS["a chain is filled anew"])
     assert after.tables["filter"] is before.tables["filter"]
     assert after.chain("nat", "PREROUTING") is before.chain("nat", "PREROUTING")
+
+
+@pytest.mark.parametrize(
+    ("sync", "named"),
+    [
+        ("-X LAST", "'LAST' is no chain"),
+        (":LAST - [0:0]\n-A LAST -j FIRST", "jumps back"),
+        ("-A LAST -g MIDDLE", "jumps back"),
+        (":NEW - [0:0]\n-A NEW -j NOWHERE", "'NOWHERE' is no chain"),
+    ],
+)
+def test_a_partial_sync_is_checked_against_the_chains_that_it_leaves_alone(sync, named):
+    chains = "".join(f":{name} - [0:0]\n" for name in ("FIRST", "MIDDLE", "LAST", "OTHER"))
+    rules = "-A PREROUTING -j FIRST\n-A FIRST -j MIDDLE\n-A MIDDLE -j LAST\n-A OTHER -j LAST\n"
+    base = parse(f"*nat\n{chains}{rules}COMMIT")
+    with pytest.raises(InputError, match=named):
+        base.apply(f"*nat\n{sync}\nCOMMIT")
 
 
 def test_deep_chains_are_read_without_running_out_of_stack():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
 
@@ -505,39 +506,39 @@ def changed_worlds():
 REAL = WORLDS | {name: build(topology) for name, topology in changed_worlds().items()}
 
 
+def packets(world):
+    """What `certain` asks for, as each host sends it: (host name, packet)."""
+    for flow in certain(world):
+        source = world.host(flow.source).route(flow.destination).source
+        yield flow.source, flow.packet(source)
+
+
+@functools.cache
+def observations():
+    """All those worlds on the real Linux."""
+    return real_hosts.observe_all(
+        {name: (world.hosts, list(packets(world))) for name, world in REAL.items()}
+    )
+
+
 @pytest.mark.parametrize("name", REAL)
-def test_real_hosts_made_from_the_same_data_pass_on_the_same_packets(name, monkeypatch):
-    world = REAL[name]
+def test_real_hosts_made_from_the_same_data_pass_on_the_same_packets(name):
+    world, observed = REAL[name], observations()[name].result()
     asked = list(certain(world))
     assert len(asked) > 10
-    packets, predicted, state = [], [], {}
-    for flow in asked:
+    before, state = set(), {}
+    for flow, events in zip(asked, observed.flows, strict=True):
         trace, state = predict(world, flow, state)
-        predicted.append({
+        predicted = {
             without_random_ports(f"{seen.host} {seen.role} {seen.direction}: {seen.packet}")
             for seen in trace.sightings
-        })  # fmt: skip
-        source = world.host(flow.source).route(flow.destination).source
-        packets.append((flow.source, flow.packet(source)))
-    made = real_hosts.settings
-    monkeypatch.setattr(real_hosts, "settings", lambda host: promptly(host, made(host)))
-    observed, before = real_hosts.observe(world.hosts, packets), set()
-    for flow, trace, events in zip(asked, predicted, observed.flows, strict=True):
+        }
         seen = {
             without_random_ports(f"{host} {world.role(host, name)} {way}: {text}")
             for host, name, way, text in events
         }
         # what an earlier connection tries again is none of this flow's
         assert seen - before == {
-            text.replace(" ttl 0 ", " ").replace(" ttl 0)", ")") for text in trace
+            text.replace(" ttl 0 ", " ").replace(" ttl 0)", ")") for text in predicted
         }, flow
         before |= seen
-
-
-def promptly(host, commands):
-    """Answer ARP for others at once; and a table's name before several next hops, as ip wants."""
-    for command in commands:
-        yield re.sub(r"route add (.*) table (\S+)$", r"route add table \2 \1", command)
-    for link in host.interfaces:
-        key = f"net.ipv4.neigh.{link.name}.proxy_delay"
-        yield f"ip netns exec {host.name} sysctl -qw {key}=0"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from course.linux.draws import Question
-from course.linux.packet import ICMP, Packet, within
+from course.linux.packet import ICMP, PROTOCOLS, Packet, within
 from course.linux.passage import Passage
 from course.linux.recent import recent
 from course.linux.rule import Match, Option, Rule
@@ -102,7 +102,7 @@ def _original_port(passage: Passage, wanted: str) -> bool:
 
 
 def _protocol_number(passage: Passage, wanted: str) -> bool:
-    return {"icmp": 1, "tcp": 6, "udp": 17}[passage.packet.protocol] == int(wanted)
+    return PROTOCOLS[passage.packet.protocol] == int(wanted)
 
 
 def _direction(passage: Passage, wanted: str) -> bool:
@@ -179,5 +179,6 @@ QUESTIONS: dict[tuple[str, str], Callable[..., bool]] = {
     ("physdev", "--physdev-is-bridged"): lambda passage: bool(passage.out_port),
     ("set", "--match-set"): _in_set,
 }
-for _ports in ("--sport", "--dport"):  # UDP's are asked as TCP's
-    QUESTIONS["udp", _ports] = QUESTIONS["multiport", f"{_ports}s"] = QUESTIONS["tcp", _ports]
+for _ports in ("--sport", "--dport"):  # those of others are asked as TCP's
+    for _key in (("udp", _ports), ("sctp", _ports), ("multiport", f"{_ports}s")):
+        QUESTIONS[_key] = QUESTIONS["tcp", _ports]

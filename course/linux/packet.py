@@ -33,12 +33,13 @@ ICMP = {
     "ttl-zero-during-transit": (11, 0),
 }
 ECHO = ("echo-request", "echo-reply")
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "sctp": 132}  # by their numbers (IANA)
 TTL = 64  # what a Linux host writes into a packet of its own: net.ipv4.ip_default_ttl
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet. Ports are those of TCP and UDP; for an ICMP echo both hold its identifier.
+    """One packet. Ports are those of TCP, UDP and SCTP; an ICMP echo holds its identifier in both.
 
     `flags` are TCP's, as "SYN", "SYN,ACK", "ACK", "RST" or "FIN,ACK". An ICMP error carries the
     packet that it is `about`. Raises InputError for what is no packet.
@@ -55,8 +56,9 @@ class Packet:
     ttl: int = TTL
 
     def __post_init__(self) -> None:
-        if self.protocol not in ("tcp", "udp", "icmp"):
-            raise InputError(self.protocol, "is no protocol of a packet.", "Use tcp, udp or icmp.")
+        if self.protocol not in PROTOCOLS:
+            known = ", ".join(PROTOCOLS)
+            raise InputError(self.protocol, "is no protocol of a packet.", f"Use one of {known}.")
         for address in (self.source, self.destination):
             number(address)
         for port in (self.source_port, self.destination_port):

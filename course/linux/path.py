@@ -35,6 +35,9 @@ from course.linux.passage import Passage
 from course.linux.routing import Found, select_source
 from course.linux.vocabulary import REJECTIONS
 
+# How a host refuses what no socket waits for; the kernel learns SCTP only with its first socket.
+CLOSED = {"tcp": "tcp-reset", "udp": "icmp-port-unreachable", "sctp": "icmp-proto-unreachable"}
+
 
 def receive(
     host: Host,
@@ -282,7 +285,7 @@ def _deliver(passage: Passage) -> Outcome:
         steps = tuple(passage.steps)
         return Outcome(Fate.DELIVERED, steps, passage.state, delivered=packet)
     passage.step("dropped", f"no socket waits at {packet.protocol} {packet.destination_port}")
-    return _refuse(passage, "tcp-reset" if packet.protocol == "tcp" else "icmp-port-unreachable")
+    return _refuse(passage, CLOSED[packet.protocol])
 
 
 def _stopped(passage: Passage, verdict: Verdict) -> Outcome:

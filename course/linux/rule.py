@@ -11,8 +11,8 @@ exactly if their texts are, whether a program wrote them or the kernel gave them
 Traceback (most recent call last):
 ...
 course.errors.InputError: 'time' is a match that the course does not know. Known: comment, tcp, \
-udp, icmp, multiport, mark, connmark, state, conntrack, addrtype, statistic, recent, physdev, set, \
-nfacct.
+udp, sctp, icmp, multiport, mark, connmark, state, conntrack, addrtype, statistic, recent, \
+physdev, set, nfacct.
 """
 
 from __future__ import annotations

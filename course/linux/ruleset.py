@@ -24,7 +24,7 @@ named has all of the kernel's chains. Two rulesets are equal exactly if their te
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from course.errors import InputError
@@ -46,6 +46,12 @@ class Chain:
 
     rules: tuple[Rule, ...] = ()
     policy: str | None = None
+
+    @cached_property
+    def jumps(self) -> tuple[str, ...]:
+        """The chains that its rules jump or go to."""
+        targets = (rule.target for rule in self.rules)
+        return tuple(dict.fromkeys(each.name for each in targets if each and each.is_chain))
 
 
 @dataclass(frozen=True)
@@ -83,11 +89,12 @@ class Ruleset:
         """
         tables = dict(self.tables)
         for table, lines in _by_table(text):
-            editor = _Table(table, {} if flush else tables.get(table, {}))
+            before = {} if flush else tables.get(table, {})
+            editor = _Table(table, before)
             for line in lines:
                 editor.apply(line)
             tables[table] = editor.chains()
-            _check_jumps(table, tables[table])
+            _check_jumps(table, before, tables[table])
         return Ruleset(tables)
 
     def text(self, *tables: str) -> str:
@@ -129,27 +136,21 @@ def _by_table(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 class _Table:
-    """A table while lines change it: lists in place of tuples."""
+    """A table while lines change it."""
 
     def __init__(self, name: str, chains: Mapping[str, Chain]) -> None:
         self.name = name
-        empty = {built_in: Chain(policy="ACCEPT") for built_in in BUILT_IN[name]}
-        self._policies = {key: chain.policy for key, chain in (empty | dict(chains)).items()}
-        self._rules: dict[str, list[Rule] | tuple[Rule, ...]] = {
-            key: chain.rules for key, chain in (empty | dict(chains)).items()
-        }
-        self._before = chains
+        self._chains = {built_in: Chain(policy="ACCEPT") for built_in in BUILT_IN[name]}
+        self._chains.update(chains)
+        self._edited: dict[str, list[Rule]] = {}  # the rules of chains that lines changed
 
     def chains(self) -> dict[str, Chain]:
         """The chains as values; what did not change is the same value as before."""
-        return {
-            name: self._before[name]
-            if name in self._before
-            and isinstance(rules, tuple)
-            and self._before[name].policy == self._policies[name]
-            else Chain(tuple(rules), self._policies[name])
-            for name, rules in self._rules.items()
+        edited = {
+            name: Chain(tuple(rules), self._chains[name].policy)
+            for name, rules in self._edited.items()
         }
+        return self._chains | edited
 
     def apply(self, line: str) -> None:
         """One line between `*table` and COMMIT."""
@@ -171,22 +172,22 @@ class _Table:
         return edit(name, rest)
 
     def _list(self, name: str) -> list[Rule]:
-        rules = self._rules.get(name)
-        if rules is None:
+        if name not in self._chains:
             raise InputError(name, f"is no chain of {self.name}.", f"Write :{name} - before it.")
-        if isinstance(rules, tuple):
-            rules = self._rules[name] = list(rules)
-        return rules
+        if name not in self._edited:
+            self._edited[name] = list(self._chains[name].rules)
+        return self._edited[name]
 
     def _declare(self, name: str, policy: str) -> None:
         if name in BUILT_IN[self.name]:
             if policy not in ("ACCEPT", "DROP", "-"):
                 raise InputError(policy, "is no policy.", "Policies are ACCEPT and DROP.")
-            self._policies[name] = self._policies[name] if policy == "-" else policy
+            if policy not in (self._chains[name].policy, "-"):
+                self._chains[name] = replace(self._chains[name], policy=policy)
         else:
             if policy != "-":
                 raise InputError(f":{name} {policy}", "is no chain of the kernel.", "Write -.")
-            self._rules[name], self._policies[name] = [], None
+            self._chains[name], self._edited[name] = Chain(), []
 
     def _insert(self, name: str, rest: str) -> None:
         at, rest = _position(rest)
@@ -212,7 +213,7 @@ class _Table:
         return at - 1
 
     def _new(self, name: str, _: str) -> None:
-        if name in self._rules:
+        if name in self._chains:
             raise InputError(name, "is there already.", "Leave out -N.")
         self._declare(name, "-")
 
@@ -222,7 +223,7 @@ class _Table:
     def _remove(self, name: str, _: str) -> None:
         if self._list(name):
             raise InputError(name, "still has rules.", "Empty it first: -F.")
-        del self._rules[name], self._policies[name]
+        del self._chains[name], self._edited[name]
 
 
 def _position(rest: str) -> tuple[int, str]:
@@ -231,36 +232,40 @@ def _position(rest: str) -> tuple[int, str]:
     return (int(first), others) if first.isdecimal() else (0, rest)
 
 
-def _check_jumps(table: str, chains: Mapping[str, Chain]) -> None:
-    """Every jump leads to a chain that is there, and none leads back, as the kernel demands."""
-    jumps = {
-        name: {r.target.name for r in chain.rules if r.target and r.target.is_chain}
-        for name, chain in chains.items()
-    }
-    for name, targets in jumps.items():
-        for target in targets:
-            if target not in chains or target in BUILT_IN[table]:
-                raise InputError(
-                    target, f"is no chain of {table} that {name} can jump to, and no target that "
-                    "the course knows.", "Make the chain, or look for a slip in the name.",
-                )  # fmt: skip
+def _check_jumps(table: str, before: Mapping[str, Chain], chains: Mapping[str, Chain]) -> None:
+    """Every jump leads to a chain that is there, and none leads back, as the kernel demands.
+
+    A new loop passes a chain that changed. From there the callers are followed, not the jumps: of
+    kube-proxy's chains each calls many, and few call it.
+    """
+    callers: dict[str, list[str]] = {}
+    for name, chain in chains.items():
+        for target in chain.jumps:
+            callers.setdefault(target, []).append(name)
+    for target, names in callers.items():
+        if target not in chains or target in BUILT_IN[table]:
+            raise InputError(
+                target, f"is no chain of {table} that {names[0]} can jump to, and no target that "
+                "the course knows.", "Make the chain, or look for a slip in the name.",
+            )  # fmt: skip
     finished: set[str] = set()
-    for name in jumps:
-        _check_loop(name, jumps, finished)
+    for name, chain in chains.items():
+        if before.get(name) is not chain:
+            _check_loop(name, callers, finished)
 
 
-def _check_loop(start: str, jumps: Mapping[str, set[str]], finished: set[str]) -> None:
-    """Walk all jumps from a chain, without recursion: chains may be deep."""
-    way: list[tuple[str, Iterator[str]]] = [(start, iter(jumps[start]))]
+def _check_loop(start: str, callers: Mapping[str, list[str]], finished: set[str]) -> None:
+    """Walk to all callers of a chain, without recursion: chains may be deep."""
+    way: list[tuple[str, Iterator[str]]] = [(start, iter(callers.get(start, ())))]
     on_way = {start}
     while way:
-        name, targets = way[-1]
-        for target in targets:
-            if target in on_way:
-                raise InputError(target, "jumps back to itself.", "The kernel refuses loops.")
-            if target not in finished:
-                way.append((target, iter(jumps[target])))
-                on_way.add(target)
+        name, others = way[-1]
+        for other in others:
+            if other in on_way:
+                raise InputError(other, "jumps back to itself.", "The kernel refuses loops.")
+            if other not in finished:
+                way.append((other, iter(callers.get(other, ()))))
+                on_way.add(other)
                 break
         else:
             way.pop()

@@ -19,7 +19,7 @@ from netaddr import IPAddress
 
 from course.addresses import canonical, parse_address
 from course.errors import InputError
-from course.linux.packet import ICMP, span
+from course.linux.packet import ICMP
 
 Normal = Callable[..., tuple[str, ...] | None]  # None: it says nothing and is left out
 ALL_BITS = 0xFFFFFFFF
@@ -64,10 +64,12 @@ def network(value: str) -> tuple[str, ...] | None:
         length = str(parse_mask(length))
     if length and not (length.isdecimal() and int(length) <= bits):
         raise InputError(value, f"has no length from 0 to {bits}.", "Write 10.240.0.0/16.")
-    _, first, _ = span(f"{canonical(address)}/{length or bits}")
-    if length == "0":
+    kept = int(length or bits)
+    if kept == 0:
         return None
-    return (f"{canonical(IPAddress(first, address.version))}/{length or bits}",)
+    if kept < bits:
+        address = IPAddress(int(address) & -(1 << (bits - kept)), address.version)
+    return (f"{canonical(address)}/{kept}",)
 
 
 def host_or_network(value: str) -> tuple[str, ...] | None:
@@ -260,6 +262,7 @@ MATCHES: Mapping[str, Mapping[str, Normal]] = {
     "comment": {"--comment": word},
     "tcp": {"--sport": ports, "--dport": ports, "--tcp-flags": tcp_flags},
     "udp": {"--sport": ports, "--dport": ports},
+    "sctp": {"--sport": ports, "--dport": ports},
     "icmp": {"--icmp-type": icmp_type},
     "multiport": {"--sports": port_list, "--dports": port_list, "--ports": port_list},
     "mark": {"--mark": mark},
