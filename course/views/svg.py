@@ -1,0 +1,43 @@
+"""What drawings by hand have in common: a page, text with a white rim, and how wide text may be."""
+
+from __future__ import annotations
+
+from html import escape
+
+from course.views.pictures import FONT
+
+SIZE = 13
+
+
+def page(width: float, height: float, drawn: str) -> str:
+    """A drawing of that size, in pixels, on white."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" font-size="{SIZE}" font-family="{FONT}">'
+        f'<rect width="100%" height="100%" fill="#fff"/>{drawn}</svg>'
+    )
+
+
+def text(x: float, y: float, words: str, anchor: str = "start", bold: bool = False) -> str:
+    """A line of text; its white rim keeps it readable on a line."""
+    weight = ' font-weight="bold"' if bold else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight} stroke="#fff" '
+        f'stroke-width="4" paint-order="stroke">{escape(words)}</text>'
+    )
+
+
+def box(x: float, y: float, width: float, height: float, fill: str = "#fff", look: str = "") -> str:
+    """A rectangle; `look` are attributes besides, such as rx="6"."""
+    place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect {place} stroke="#000" fill="{fill}" {look}/>'
+
+
+def width_of(words: str) -> float:
+    """How wide a line of text is at most, in pixels, whichever of the fonts the reader has.
+
+    >>> width_of("10.240.0.4") < 90 < width_of("KUBE-POSTROUTING")
+    True
+    """
+    wide = sum(letter.isupper() or letter in "→mwMW@×" for letter in words)
+    return SIZE * (0.6 * len(words) + 0.16 * wide)
