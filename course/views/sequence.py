@@ -16,7 +16,7 @@ from course.views.svg import box, page, text, width_of
 from course.views.traces import arrows, ending, ends, lost_at, trace_of, way_back
 
 LEAST_WIDTH, MARGIN, HEAD, STUB = 720, 10, 26, 60
-HEIGHTS = {"packet": 38, "translated": 34, "arrived": 34, "end": 38, "turn": 34}
+HEIGHTS = {"packet": 38, "translated": 36, "arrived": 36, "end": 40, "turn": 34}
 LEGEND = "solid: the way there · dashed: the way back · hatched: an address is translated (NAT)"
 
 
@@ -34,7 +34,12 @@ class Event:
     def __str__(self) -> str:
         if self.kind == "packet":
             return f"{self.host or 'somewhere'} to {self.to or 'somewhere'}: {self.words}"
-        return self.words if self.kind == "turn" else f"At {self.host}: {self.words}"
+        return self.words if self.kind == "turn" else f"{self.host}: {self.words}"
+
+    @property
+    def label(self) -> str:
+        """What the picture says: a translation names its host, for its box covers many columns."""
+        return str(self) if self.kind == "translated" else self.words
 
 
 def sequence(result: Trace | Prediction) -> Picture:
@@ -49,11 +54,11 @@ def sequence(result: Trace | Prediction) -> Picture:
 10.244.0.2. There by web-1, node1, web-2; back by web-2, node1, web-1.
     - web-1 to node1: 10.244.0.2:40000 → 10.244.0.3:8080 SYN
     - node1 to web-2: 10.244.0.2:40000 → 10.244.0.3:8080 SYN
-    - At web-2: source seen: 10.244.0.2
+    - web-2: source seen: 10.244.0.2
     - The way back
     - web-2 to node1: 10.244.0.3:8080 → 10.244.0.2:40000 SYN,ACK
     - node1 to web-1: 10.244.0.3:8080 → 10.244.0.2:40000 SYN,ACK
-    - At web-1: delivered, and answered: web-2 saw the source 10.244.0.2
+    - web-1: delivered, and answered: web-2 saw the source 10.244.0.2
     """
     trace = trace_of(result)
     shown, turn = list(events(trace)), way_back(trace)
@@ -94,7 +99,7 @@ def _inside(trace: Trace, hop: Hop, arrived: bool, lost: bool) -> Iterator[Event
     """What a host does with a packet between its coming and its going."""
     for step in hop.translations:
         by = "conntrack" if step.decided_by.startswith("conntrack") else step.chain
-        yield Event("translated", hop.host, f"NAT: {arrows(step.effect)}, by {by}")
+        yield Event("translated", hop.host, f"translates {arrows(step.effect)}, by {by}")
     if arrived:
         yield Event("arrived", hop.host, f"source seen: {trace.source_seen}")
     if lost:
@@ -133,7 +138,7 @@ class _Chart:
     def __init__(self, hosts: list[str], shown: list[Event]) -> None:
         self.hosts, self.shown = hosts, shown
         self.head = max(map(width_of, hosts)) + 14
-        longest = max(width_of(each) for each in (LEGEND, *(event.words for event in shown)))
+        longest = max(width_of(each) for each in (LEGEND, *(event.label for event in shown)))
         self.width = max(LEAST_WIDTH, (self.head + 8) * len(hosts), longest + 50) + 2 * MARGIN
         self.rows = [HEAD + 14.0]
         for event in shown:
@@ -172,23 +177,24 @@ class _Chart:
             f'fill="none" marker-end="url(#tip)"{dashes}/>'
         )
         middle = self._within((start + end) / 2, width_of(event.words))
-        return line + text(middle, y + 18, event.words, "middle")
+        return line + text(middle, y + 18, event.words, "middle", rim=True)
 
     def _note(self, event: Event, y: float) -> str:
         if event.kind == "turn":
             dots = f'<path d="M0 {y + 17:.1f} H{self.width:.1f}" stroke="#888" '
             dots += 'stroke-dasharray="2 4"/>'
-            return dots + text(self.width / 2, y + 21, "the way back", "middle")
+            return dots + text(self.width / 2, y + 21, "the way back", "middle", rim=True)
         hatched, end = event.kind == "translated", event.kind == "end"
         strip = 14 if hatched else 0
-        width = width_of(event.words) + 16 + strip
-        left = self._within(self._x(event.host), width) - width / 2
+        x, width = self._x(event.host), width_of(event.label) + 16 + strip
+        left = self._within(x, width) - width / 2
         look = 'stroke-width="3"' if end else ('rx="11"' if event.kind == "arrived" else "")
-        drawn = box(left, y + 6, width, 23, "#fff", look)
+        drawn = box(left, y + 8, width, 23, "#fff", look)
+        drawn += f'<path d="M{x - 5:.1f} {y + 2:.1f} h10 l-5 6 z"/>'  # whose lifeline it stands on
         if hatched:
-            drawn += box(left, y + 6, strip, 23, "url(#hatched)")
+            drawn += box(left, y + 8, strip, 23, "url(#hatched)")
         middle = left + strip + (width - strip) / 2
-        return drawn + text(middle, y + 22, event.words, "middle", bold=end)
+        return drawn + text(middle, y + 24, event.label, "middle", bold=end)
 
     def _within(self, middle: float, width: float) -> float:
         """The middle of something that wide, moved so far that nothing is cut off."""

@@ -1,4 +1,4 @@
-"""What drawings by hand have in common: a page, text with a white rim, and how wide text may be."""
+"""What drawings by hand have in common: a page, text, boxes, and how wide text may be."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def page(width: float, height: float, drawn: str) -> str:
     )
 
 
-def text(x: float, y: float, words: str, anchor: str = "start", bold: bool = False) -> str:
-    """A line of text; its white rim keeps it readable on a line."""
-    weight = ' font-weight="bold"' if bold else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight} stroke="#fff" '
-        f'stroke-width="4" paint-order="stroke">{escape(words)}</text>'
-    )
+def text(
+    x: float, y: float, words: str, anchor: str = "start", bold: bool = False, rim: bool = False
+) -> str:
+    """A line of text; a white rim keeps it readable where it stands on a line."""
+    look = ' font-weight="bold"' if bold else ""
+    look += ' stroke="#fff" stroke-width="4" paint-order="stroke"' if rim else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{look}>{escape(words)}</text>'
 
 
 def box(x: float, y: float, width: float, height: float, fill: str = "#fff", look: str = "") -> str:

@@ -49,7 +49,7 @@ def paragraph(result: Trace | Prediction) -> str:
 def rows_of(trace: Trace) -> Iterator[tuple[str, str, str, str]]:
     """The table: hop, what happened, source and destination after it, what decided it."""
     for number, hop in enumerate(trace.hops, 1):
-        name = f"{number} {hop.host}"
+        name = f"{number}\u00a0{hop.host}"
         for step in hop.told:
             yield name, _happened(step), ends(step.after), _decided(step)
         if not hop.steps:
