@@ -15,7 +15,7 @@ from course.views.pictures import Picture
 from course.views.svg import box, page, text, width_of
 from course.views.traces import arrows, ending, ends, lost_at, trace_of, way_back
 
-LEAST_WIDTH, MARGIN, HEAD, STUB = 720, 10, 26, 60
+LEAST_WIDTH, MARGIN, HEAD, STUB, STRIP = 640, 10, 26, 60, 14
 HEIGHTS = {"packet": 38, "translated": 36, "arrived": 36, "end": 40, "turn": 34}
 LEGEND = "solid: the way there · dashed: the way back · hatched: an address is translated (NAT)"
 
@@ -137,9 +137,9 @@ class _Chart:
 
     def __init__(self, hosts: list[str], shown: list[Event]) -> None:
         self.hosts, self.shown = hosts, shown
-        self.head = max(map(width_of, hosts)) + 14
-        longest = max(width_of(each) for each in (LEGEND, *(event.label for event in shown)))
-        self.width = max(LEAST_WIDTH, (self.head + 8) * len(hosts), longest + 50) + 2 * MARGIN
+        self.head = max(width_of(host, bold=True) for host in hosts) + 14
+        longest = max(width_of(LEGEND), *(self._needs(event) for event in shown))
+        self.width = max(LEAST_WIDTH, (self.head + 8) * len(hosts), longest) + 2 * MARGIN
         self.rows = [HEAD + 14.0]
         for event in shown:
             self.rows.append(self.rows[-1] + HEIGHTS[event.kind])
@@ -176,7 +176,7 @@ class _Chart:
             f'<path d="M{start:.1f} {y + 26:.1f} H{end:.1f}" stroke="#000" stroke-width="1.6" '
             f'fill="none" marker-end="url(#tip)"{dashes}/>'
         )
-        middle = self._within((start + end) / 2, width_of(event.words))
+        middle = self._within((start + end) / 2, self._needs(event))
         return line + text(middle, y + 18, event.words, "middle", rim=True)
 
     def _note(self, event: Event, y: float) -> str:
@@ -185,8 +185,8 @@ class _Chart:
             dots += 'stroke-dasharray="2 4"/>'
             return dots + text(self.width / 2, y + 21, "the way back", "middle", rim=True)
         hatched, end = event.kind == "translated", event.kind == "end"
-        strip = 14 if hatched else 0
-        x, width = self._x(event.host), width_of(event.label) + 16 + strip
+        strip = STRIP if hatched else 0
+        x, width = self._x(event.host), self._needs(event)
         left = self._within(x, width) - width / 2
         look = 'stroke-width="3"' if end else ('rx="11"' if event.kind == "arrived" else "")
         drawn = box(left, y + 8, width, 23, "#fff", look)
@@ -195,6 +195,11 @@ class _Chart:
             drawn += box(left, y + 8, strip, 23, "url(#hatched)")
         middle = left + strip + (width - strip) / 2
         return drawn + text(middle, y + 24, event.label, "middle", bold=end)
+
+    def _needs(self, event: Event) -> float:
+        """How wide the text of an event is, with the box around it if it has one."""
+        around = {"packet": 0, "turn": 0, "translated": 16 + STRIP}.get(event.kind, 16)
+        return width_of(event.label, bold=event.kind == "end") + around
 
     def _within(self, middle: float, width: float) -> float:
         """The middle of something that wide, moved so far that nothing is cut off."""

@@ -50,7 +50,7 @@ class Part:
 
     def size(self, limit: float) -> tuple[float, float]:
         """Width and height."""
-        width = max(width_of(line) for line in (self.title + "mm", *self.lines))
+        width = max(width_of(self.title, bold=True), *map(width_of, self.lines), 0)
         height = self.head
         for row in self.rows(limit):
             sizes = [part.size(limit - 2 * PAD) for part in row]
