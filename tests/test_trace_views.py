@@ -93,7 +93,7 @@ def test_the_picture_tells_the_same_and_nothing_is_said_by_the_picture_alone(pre
     words, texts = "\n".join(picture.words), drawn(picture)
     assert in_order(trace.path, words)
     for host, effect in translations(trace):
-        assert any(each.startswith(f"{host}: translates {effect}, by ") for each in texts)
+        assert f"{host}: translates {effect}" in texts
         assert f"{host}: translates {effect}, by " in words
     columns = list(dict.fromkeys(trace.path))
     assert texts[: 2 * len(columns)] == [name for name in columns for _ in "ab"]
@@ -113,7 +113,7 @@ def test_every_wire_that_a_packet_passes_is_one_arrow(predicted):
 def test_nothing_stands_outside_of_the_picture(predicted):
     root = ElementTree.fromstring(sequence(predicted).drawing)
     width, height = float(root.get("width")), float(root.get("height"))
-    assert width <= 900
+    assert width <= 720  # readable in a narrow notebook
     for each in root.iter("{http://www.w3.org/2000/svg}rect"):
         if each.get("x"):
             assert float(each.get("x")) >= 0

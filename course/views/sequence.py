@@ -16,7 +16,7 @@ from course.views.svg import box, page, text, width_of
 from course.views.traces import arrows, ending, ends, lost_at, trace_of, way_back
 
 LEAST_WIDTH, MARGIN, HEAD, STUB, STRIP = 640, 10, 26, 60, 14
-HEIGHTS = {"packet": 38, "translated": 36, "arrived": 36, "end": 40, "turn": 34}
+HEIGHTS = {"packet": 38, "translated": 53, "arrived": 36, "end": 40, "turn": 34}
 LEGEND = "solid: the way there · dashed: the way back · hatched: an address is translated (NAT)"
 
 
@@ -37,9 +37,12 @@ class Event:
         return self.words if self.kind == "turn" else f"{self.host}: {self.words}"
 
     @property
-    def label(self) -> str:
-        """What the picture says: a translation names its host, for its box covers many columns."""
-        return str(self) if self.kind == "translated" else self.words
+    def lines(self) -> list[str]:
+        """What the picture says. A translation names its host, for its box covers many columns."""
+        if self.kind != "translated":
+            return [self.words]
+        what, _, by = str(self).partition(", by ")
+        return [what, f"by {by}"]
 
 
 def sequence(result: Trace | Prediction) -> Picture:
@@ -189,17 +192,20 @@ class _Chart:
         x, width = self._x(event.host), self._needs(event)
         left = self._within(x, width) - width / 2
         look = 'stroke-width="3"' if end else ('rx="11"' if event.kind == "arrived" else "")
-        drawn = box(left, y + 8, width, 23, "#fff", look)
+        height = 6 + 17 * len(event.lines)
+        drawn = box(left, y + 8, width, height, "#fff", look)
         drawn += f'<path d="M{x - 5:.1f} {y + 2:.1f} h10 l-5 6 z"/>'  # whose lifeline it stands on
         if hatched:
-            drawn += box(left, y + 8, strip, 23, "url(#hatched)")
+            drawn += box(left, y + 8, strip, height, "url(#hatched)")
         middle = left + strip + (width - strip) / 2
-        return drawn + text(middle, y + 24, event.label, "middle", bold=end)
+        for number, line in enumerate(event.lines):
+            drawn += text(middle, y + 24 + 17 * number, line, "middle", bold=end)
+        return drawn
 
     def _needs(self, event: Event) -> float:
         """How wide the text of an event is, with the box around it if it has one."""
         around = {"packet": 0, "turn": 0, "translated": 16 + STRIP}.get(event.kind, 16)
-        return width_of(event.label, bold=event.kind == "end") + around
+        return max(width_of(line, event.kind == "end") for line in event.lines) + around
 
     def _within(self, middle: float, width: float) -> float:
         """The middle of something that wide, moved so far that nothing is cut off."""

@@ -41,4 +41,4 @@ def width_of(words: str, bold: bool = False) -> float:
     """
     wide = sum(letter.isupper() or letter in "→mw@×<>" for letter in words)
     narrow = sum(letter in ".,:;/- ilj" for letter in words)
-    return SIZE * (0.65 * len(words) + 0.16 * wide - 0.25 * narrow) * (1.12 if bold else 1)
+    return SIZE * (0.65 * len(words) + 0.1 * wide - 0.27 * narrow) * (1.12 if bold else 1)
