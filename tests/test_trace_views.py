@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from course import networks
+from course.errors import InputError
 from course.linux.packet import TTL
 from course.predict import outcomes, predict
 from course.scenarios import SCENARIOS, local, small_cluster, web
@@ -259,6 +260,11 @@ def test_routes_security_groups_appliances_and_proxies_are_told():
         assert line in texts
     assert "port 80 → 10.1.0.9:8080" in texts
     assert "on premises" not in texts
+
+
+def test_without_a_network_there_is_nothing_to_draw():
+    with pytest.raises(InputError, match="nothing to draw"):
+        cluster_picture(Topology(()))
 
 
 def test_a_full_cluster_is_drawn_no_wider_than_a_page():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from course.errors import InputError
 from course.topology import AZURE, EDGE, Cluster, Exposure, Machine, Node, Pod, Topology
 from course.views.pictures import Picture
 from course.views.svg import box, page, text, width_of
@@ -17,6 +18,7 @@ from course.virtual_network import Subnet, VirtualNetwork
 from course.world import World
 
 WIDTH, MARGIN, PAD, GAP, LINE = 740, 10, 9, 9, 17
+LIMIT = WIDTH - 2 * MARGIN
 FAR = 34  # between what is outside and Azure
 
 
@@ -78,7 +80,8 @@ class Part:
 def cluster_picture(what: Topology | World) -> Picture:
     """A picture of any topology: networks, subnets, machines, clusters with nodes and pods.
 
-    A World knows every address; a Topology those that were given.
+    A World knows every address; a Topology those that were given. Raises InputError for a topology
+    without any virtual network.
 
     >>> from course.scenarios import small_cluster
     >>> print(cluster_picture(small_cluster("overlay")).alt)
@@ -86,6 +89,8 @@ def cluster_picture(what: Topology | World) -> Picture:
 vm-1, vm-2, peer, office and internet.
     """
     topology = what.topology if isinstance(what, World) else what
+    if not topology.networks:
+        raise InputError("no virtual network", "leaves nothing to draw.", "Describe one.")
     words = [line.strip() for line in topology.describe().splitlines()]
     words.append(f"{EDGE} is where Azure ends and the internet begins; {AZURE} is its fabric")
     return Picture(_drawn(topology), f"{'; '.join(_summary(topology))}.", words)
@@ -113,50 +118,45 @@ def _many(number: int, thing: str) -> str:
 
 def _drawn(topology: Topology) -> str:
     """What is outside above, Azure with its networks below, lines between."""
-    limit = WIDTH - 2 * MARGIN
     networks = [_network(topology, each) for each in topology.networks]
+    sizes = [part.size(LIMIT) for part in networks]
     outside, doors = _outside(topology)
-    columns = [
-        max(part.size(limit)[0], door.size(limit)[0] + 2 * PAD)
-        for part, door in zip(outside, doors, strict=True)
-    ]
-    top = max(part.size(limit)[1] for part in outside)
-    door_height = max(door.size(limit)[1] for door in doors)
-    peered = 14 * len(_peerings(topology))
-    width = max(
-        sum(columns) + GAP * (len(columns) - 1) + 2 * PAD,
-        max(part.size(limit)[0] for part in networks) + 2 * PAD + peered,
-    )
-    azure = top + FAR
-    below = azure + LINE + PAD + door_height + GAP
-    heights = [part.size(limit)[1] for part in networks]
-    tops = [below + sum(heights[:at]) + GAP * at for at in range(len(heights))]
-    bottom = tops[-1] + heights[-1] + PAD
-    svg = box(MARGIN, MARGIN + azure, width, bottom - azure, "#f4f4f4", 'stroke-width="2"')
+    azure = MARGIN + max(part.size(LIMIT)[1] for part in outside) + FAR
+    coming_in, doors_width, below = _entrances(outside, doors, azure)
+    tops = [below + sum(size[1] + GAP for size in sizes[:at]) for at in range(len(sizes))]
+    peerings = 14 * len(_peerings(topology))
+    width = max(doors_width, max(size[0] for size in sizes) + peerings) + 2 * PAD
+    bottom = tops[-1] + sizes[-1][1] + PAD
+    svg = box(MARGIN, azure, width, bottom - azure, "#f4f4f4", 'stroke-width="2"')
     name = f"Azure (its fabric: {AZURE})"
-    svg += text(MARGIN + width - PAD, MARGIN + azure + LINE, name, "end", bold=True)
-    left: float = MARGIN
-    for part, door, column in zip(outside, doors, columns, strict=True):
-        start, end = MARGIN + part.size(limit)[1], MARGIN + azure + LINE + PAD
-        svg += _line(f"M{left + PAD + 30:.1f} {start:.1f} V{end:.1f}")
-        svg += part.drawn(left, MARGIN, limit) + door.drawn(left + PAD, end, limit)
-        left += column + GAP
-    for part, y in zip(networks, tops, strict=True):
-        svg += part.drawn(MARGIN + PAD, MARGIN + y, limit)
-    svg += _brackets(topology, networks, [MARGIN + y for y in tops], limit)
-    return page(max(width, left - MARGIN) + 2 * MARGIN, bottom + 2 * MARGIN, svg)
+    svg += text(MARGIN + width - PAD, azure + LINE, name, "end", bold=True) + coming_in
+    for part, top in zip(networks, tops, strict=True):
+        svg += part.drawn(MARGIN + PAD, top, LIMIT)
+    svg += _brackets(topology, networks, tops)
+    return page(width + 2 * MARGIN, bottom + MARGIN, svg)
 
 
-def _brackets(topology: Topology, networks: list[Part], tops: list[float], limit: float) -> str:
+def _entrances(outside: list[Part], doors: list[Part], azure: float) -> tuple[str, float, float]:
+    """What is outside, each with a line to its door in Azure; how wide all are, where they end."""
+    svg, left, top = "", float(MARGIN), azure + LINE + PAD
+    for part, door in zip(outside, doors, strict=True):
+        width, height = part.size(LIMIT)
+        svg += _line(f"M{left + PAD + 30:.1f} {MARGIN + height:.1f} V{top:.1f}")
+        svg += part.drawn(left, MARGIN, LIMIT) + door.drawn(left + PAD, top, LIMIT)
+        left += max(width, door.size(LIMIT)[0] + 2 * PAD) + GAP
+    return svg, left - MARGIN, top + max(door.size(LIMIT)[1] for door in doors) + GAP
+
+
+def _brackets(topology: Topology, networks: list[Part], tops: list[float]) -> str:
     """A line at the right for each two networks that are peered."""
     order = [network.name for network in topology.networks]
-    right = MARGIN + PAD + max(part.size(limit)[0] for part in networks)
+    right = MARGIN + PAD + max(part.size(LIMIT)[0] for part in networks)
     svg = ""
     for number, (one, other) in enumerate(_peerings(topology), 1):
         starts = []
         for name in (one, other):
             at = order.index(name)
-            starts.append((MARGIN + PAD + networks[at].size(limit)[0], tops[at] + 10 + 6 * number))
+            starts.append((MARGIN + PAD + networks[at].size(LIMIT)[0], tops[at] + 10 + 6 * number))
         (x, y), (end_x, end_y) = starts
         svg += _line(f"M{x:.1f} {y:.1f} H{right + 14 * number - 4:.1f} V{end_y:.1f} H{end_x:.1f}")
     return svg
