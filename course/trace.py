@@ -21,6 +21,7 @@ from course.linux.packet import Packet
 from course.linux.passage import Step
 
 CLIENT_PORT = 40000
+_TOLD = ("made", "translated", "routed", "bridged", "dropped", "delivered")
 
 
 class Disposition(StrEnum):
@@ -109,6 +110,15 @@ class Hop:
         """The steps that rewrote an address."""
         return tuple(step for step in self.steps if step.kind == "translated")
 
+    @property
+    def told(self) -> tuple[Step, ...]:
+        """The steps worth telling: whose packet it is, what changed its way, what stopped it."""
+        return tuple(
+            step
+            for step in self.steps
+            if step.kind in _TOLD or (step.kind == "filtered" and step.effect != "ACCEPT")
+        )
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -180,14 +190,7 @@ def differences(prediction: Trace, observation: Trace) -> Iterator[str]:
 
 
 def _hop_in_words(hop: Hop) -> str:
-    told = [
-        step for step in hop.steps if step.kind in ("translated", "routed", "bridged", "dropped")
-    ]
-    told += [step for step in hop.steps if step.kind == "filtered" and step.effect != "ACCEPT"]
-    ends = [step for step in hop.steps if step.kind in ("made", "delivered")]
-    order = {id(step): at for at, step in enumerate(hop.steps)}
-    lines = [str(step) for step in sorted((*told, *ends), key=lambda step: order[id(step)])]
-    return "\n".join((f"{hop.host}:", *(f"  {line}" for line in lines)))
+    return "\n".join((f"{hop.host}:", *(f"  {step}" for step in hop.told)))
 
 
 def _end_in_words(trace: Trace) -> str:

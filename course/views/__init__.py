@@ -11,20 +11,26 @@ from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.planner_app import planner
 from course.views.questions import ask
+from course.views.sequence import sequence
 from course.views.tables import show, show_fact
+from course.views.topology_picture import cluster_picture
+from course.views.traces import show_trace
 
 __all__ = [
     "Picture",
     "ask",
     "batches_over_time",
     "begin",
+    "cluster_picture",
     "course_map",
     "doctor",
     "node_addresses",
     "node_subnet_calculator",
     "planner",
+    "sequence",
     "show",
     "show_fact",
+    "show_trace",
     "source_seen",
     "sources",
     "subnet_use",
