@@ -87,7 +87,8 @@ def main() -> None:
             for seen, more in CASES:
                 book = Notebook(browser.new_page(), url, file)
                 book.run_all()
-                tell(f"{seen} with {more + 1} pools", *measured(book, seen, more))
+                pools = f"{more + 1} pool{'s' if more else ''}"
+                tell(f"{seen} with {pools}", *measured(book, seen, more))
                 book.page.close()
 
 
