@@ -149,6 +149,11 @@ class Pool:
         return surge_nodes(self.planned_nodes, 0 if self.max_surge is None else self.max_surge)
 
     @property
+    def without_surge(self) -> bool:
+        """Whether an upgrade adds no node, however many there are."""
+        return self.max_surge is not None and surge_nodes(1, self.max_surge) == 0
+
+    @property
     def peak_nodes(self) -> int:
         """The most nodes at any time: scaled out and being upgraded."""
         return self.planned_nodes + self.surge_nodes

@@ -205,7 +205,7 @@ def _cluster(plan: ModelPlan) -> Lines:
     yield from _az("az aks create", flags)
     yield ""
     yield from _comment("az aks create has no --max-surge.")
-    if settings.without_surge(first):
+    if first.without_surge:
         yield from _comment(settings.NO_SURGE)
     update = _of_cluster(name=first.name, **settings.upgrade_settings(plan, first))
     yield from _az("az aks nodepool update", update)

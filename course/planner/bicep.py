@@ -214,7 +214,7 @@ def _cluster(plan: ModelPlan) -> Lines:
         body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": users}
         also = ["routeTableRole"] if settings.own_route_table(plan) else []
         body["dependsOn"] = [_Expression(each) for each in ("networkRole", *also)]
-    about = [settings.NO_SURGE] if settings.without_surge(first) else []
+    about = [settings.NO_SURGE] if first.without_surge else []
     yield from _resource("cluster", _CLUSTER, body, "The cluster with its first pool.", *about)
 
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from netaddr import IPNetwork
 
 from course.addresses import canonical
-from course.cluster import surge_nodes
 from course.design import Pool
 from course.errors import InputError
 from course.facts import number
@@ -116,14 +115,9 @@ def upgrade_settings(plan: ModelPlan, pool: Pool) -> dict[str, Value]:
     """A pool's upgradeSettings, as text. Without surge nodes a pool gives up a node of its own
     instead, which a system pool, the first, may not (fact surge.max_unavailable)."""
     found: dict[str, Value] = {"maxSurge": str(pool.max_surge)}
-    if without_surge(pool) and pool != plan.design.pools[0]:
+    if pool.without_surge and pool != plan.design.pools[0]:
         found["maxUnavailable"] = "1"
     return found
-
-
-def without_surge(pool: Pool) -> bool:
-    """Whether an upgrade adds no node, however many there are."""
-    return pool.max_surge is not None and surge_nodes(1, pool.max_surge) == 0
 
 
 def own_nat_gateway(plan: ModelPlan) -> bool:

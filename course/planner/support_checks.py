@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from course.cluster import NodePool, max_pods_problem, surge_nodes
+from course.cluster import NodePool, max_pods_problem
 from course.design import NEEDS, Design
 from course.facts import fact, number
 from course.finding import Demand, Finding, Severity
@@ -45,7 +45,7 @@ def _pools(design: Design) -> Findings:
                 ("aks.min_max_pods", "aks.pool_min_pod_capacity"), problem.way_out,
                 field=f"pools.{pool.name}.max_pods",
             )  # fmt: skip
-        if surge_nodes(1, pool.max_surge or 0) == 0 and pool is not design.pools[0]:
+        if pool.without_surge and pool is not design.pools[0]:
             yield Finding(
                 ADVICE, f"Pool {pool.name} has no surge nodes: upgrades drain nodes first, so "
                 "that fewer run meanwhile.", ("surge.max_unavailable",),
@@ -69,7 +69,7 @@ def _system_pool(design: Design) -> Findings:
             ERROR, f"The first pool, {pool.name}, runs Windows.", ("aks.first_pool_linux",),
             "Put a Linux pool first.", field=f"pools.{pool.name}.system",
         )  # fmt: skip
-    if surge_nodes(1, pool.max_surge or 0) == 0:
+    if pool.without_surge:
         yield Finding(
             WARNING, f"The first pool, {pool.name}, is a system pool without surge nodes, and "
             "cannot be upgraded so.", ("surge.max_unavailable",),
