@@ -32,6 +32,7 @@ from course.linux.ruleset import Ruleset
 ALWAYS = {
     "net/ipv4/icmp_ratelimit": 0,  # or errors that follow each other are not sent
     "net/ipv4/ip_default_ttl": 64,
+    "net/ipv4/tcp_synack_retries": 0,  # a server that was not heard says it once
     "net/ipv4/fib_multipath_hash_policy": 1,  # as Azure's load balancer: addresses and ports
 }
 ON_EACH_INTERFACE = {
