@@ -80,9 +80,10 @@ def send(built: Built, flow: Flow) -> Report:
 def _of_flow(built: Built, flow: Flow, token: bytes, events: Sequence[Any]) -> Iterator[Seen]:
     """What was seen of a flow, in the order of time."""
     begins: int | None = None
-    for _, host, interface, out, to, data in sorted(events):
+    stray = set(_stray(built, events))
+    for _, host, interface, out, _, data in sorted(events):
         found, name = read(bytes.fromhex(data)), built.name(host, interface)
-        if found is None or to == FOR_OTHERS or not _at_a_wire(built, host, name):
+        if found is None or (host, name, data) in stray or not _at_a_wire(built, host, name):
             continue
         packet = found.packet
         opens = (host, out, packet.flags, packet.source_port, packet.destination)
@@ -95,6 +96,16 @@ def _of_flow(built: Built, flow: Flow, token: bytes, events: Sequence[Any]) -> I
                 host, built.world.role(host, name), "out" if out else "in", packet
             )  # fmt: skip
             yield Seen(sighting, kind, interface)
+
+
+def _stray(built: Built, events: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
+    """Copies that a bridge sent to ports where the packet is for nobody: both ends of the wire."""
+    for _, host, interface, _, to, data in events:
+        name = built.name(host, interface)
+        if to == FOR_OTHERS and not built.world.host(host).interface(name).master:
+            yield host, name, data
+            if far := built.world.far_end(host, name):
+                yield far.host, far.interface, data
 
 
 def _at_a_wire(built: Built, host: str, name: str) -> bool:
