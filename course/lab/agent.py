@@ -207,12 +207,19 @@ class Agent:
             with inside(name):
                 write(settings)
 
-    def do_place(self, host: str, files: dict[str, str]) -> None:
-        """Write files that stand on a host, below OWN_FOLDERS."""
+    def do_get(self, host: str, paths: list[str]) -> list[int | None]:
+        """Read settings of a host, by path below /proc/sys; None for those that it has not."""
+        with inside(host):
+            files = [Path("/proc/sys") / path for path in paths]
+            return [int(file.read_text()) if file.exists() else None for file in files]
+
+    def do_place(self, files: dict[str, str], host: str = "") -> None:
+        """Write files that stand on a host, below OWN_FOLDERS; or programs for all, below /run."""
         for path, text in files.items():
-            file = Path(f"/run/hosts/{host}{path}")
+            file = Path(f"/run/hosts/{host}{path}" if host else path)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
+            file.chmod(0o644 if host else 0o755)
 
     def do_run(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Run commands side by side, and tell how each ended and what it said."""

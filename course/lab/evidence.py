@@ -119,8 +119,8 @@ class _Inquiry:
 
     def sysctl(self, key: str) -> int:
         """A setting of the host; for one that every interface has (CONF), the larger of both."""
-        names = [key.replace("CONF", conf) for conf in ("all", self.came_by)]
-        return max(int(self.asked("sysctl", "-n", "-e", name) or 0) for name in set(names))
+        paths = [key.replace(".", "/").replace("CONF", conf) for conf in ("all", self.came_by)]
+        return max(self.built.namespaces.get(self.where, paths).values())
 
     def master(self, interface: str) -> str:
         """The bridge that an interface is a port of."""

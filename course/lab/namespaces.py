@@ -106,9 +106,14 @@ class Namespaces:
         """Write settings of hosts."""
         self._ask("set", hosts=hosts)
 
-    def place(self, host: str, files: Mapping[str, str]) -> None:
-        """Write files that stand on a host, by path."""
-        self._ask("place", host=host, files=files)
+    def get(self, host: str, paths: Sequence[str]) -> dict[str, int]:
+        """Settings of a host, by path below /proc/sys; without those that it has not."""
+        values = self._ask("get", host=host, paths=[*paths])
+        return {path: value for path, value in zip(paths, values, strict=True) if value is not None}
+
+    def place(self, files: Mapping[str, str], host: str = "") -> None:
+        """Write files that stand on a host, by path; or, without one, programs below /run."""
+        self._ask("place", files={**files}, host=host)
 
     def serve(self, hosts: Mapping[str, Iterable[tuple[str, str, int]]]) -> None:
         """Open sockets that answer: on each host (protocol, address, port)."""
