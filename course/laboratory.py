@@ -1,10 +1,12 @@
 """A live lab: a cluster that was built for real, next to the prediction of what it does.
 
->>> from course.scenarios import small_cluster
->>> lab = Lab(small_cluster("overlay"))  # doctest: +SKIP
->>> seen = lab.observe(Flow("web-1", "10.244.1.2", 8080))  # doctest: +SKIP
->>> lab.compare(seen).equal  # doctest: +SKIP
-True
+lab = Lab(small_cluster("overlay"))
+flow = Flow("web-1", "10.244.1.2", 8080)
+lab.predict(flow).trace           # what will become of it
+seen = lab.observe(flow)          # what really does
+lab.compare(seen).differences     # none
+lab.run("node1", "ip route")      # ask any host, as on a real node
+lab.close()
 """
 
 from __future__ import annotations
@@ -12,31 +14,47 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from course.compare import Comparison, compare
+from course.errors import InputError
 from course.lab.construct import construct
-from course.lab.namespaces import Command, Output
+from course.lab.namespaces import Command
 from course.lab.observe import observe
-from course.linux.host import State
 from course.predict import Prediction, States, predict
 from course.topology import Topology
 from course.trace import Flow, Trace
 from course.world import World, build
 
 
+@dataclass(frozen=True)
+class Tally:
+    """Who answered a flow that was sent many times, how often, and which source it saw."""
+
+    servers: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        counts = (("answered by", self.servers), ("saw", self.sources), ("ended", self.ends))
+        return "\n".join(
+            f"{what} {name}: {count}" for what, found in counts for name, count in found.items()
+        )
+
+
 class Lab:
     """A Topology built out of network namespaces, and the World that predicts what it does.
 
-    `plugins` tells whether pods are made by CNI plugins, as on a node, or straight from the
-    World's data, which is faster. Close it, or use `with`. Raises InputError for what cannot be,
-    and where no lab can run.
+    `world` is that World, `state` what its hosts remember. `plugins` tells whether pods are made by
+    CNI plugins, as on a node, or straight from the World's data, which is faster. Close it, or use
+    `with`. Raises InputError for what cannot be, and where no lab can run.
     """
 
     def __init__(self, topology: Topology, plugins: bool = True) -> None:
         self.world: World = build(topology)
         self.state: States = {}
-        self._before: dict[Trace, States] = {}
         self._built = construct(self.world, plugins)
+        self._compared: list[tuple[Trace, Comparison]] = []
 
     def __enter__(self) -> Lab:
         return self
@@ -55,13 +73,47 @@ class Lab:
     def observe(self, flow: Flow) -> Trace:
         """Send a flow for real, and see what becomes of it.
 
-        The connection stays open. If its source port was used before, the next one is taken, and
-        the flow of the Trace tells which.
+        The connection stays open while the lab lives. If its source port was used before, the next
+        one is taken, and the flow of the Trace tells which.
         """
-        return observe(self._built, flow)
+        seen = observe(self._built, flow)
+        # hosts remember it, whether anybody compares it or not
+        found = compare(self.world, seen, self.state)
+        self._compared.append((seen, found))
+        self.state = found.prediction.state
+        return seen
 
     def compare(self, observation: Trace) -> Comparison:
-        """Lay the prediction beside an observation; `state` is what hosts remember after it."""
-        found = compare(self.world, observation, self.state)
-        self.state = found.prediction.state
-        return found
+        """Lay a prediction beside what was observed here: one from before it was.
+
+        Raises InputError for what was not observed in this lab.
+        """
+        for seen, found in reversed(self._compared):
+            if seen is observation:
+                return found
+        raise InputError(str(observation.flow), "was not observed here.", "Use lab.observe first.")
+
+    def observe_many(self, flow: Flow, times: int) -> Tally:
+        """Send a flow many times, from a port of its own each, and count who answered."""
+        tally = Tally()
+        for _ in range(times):
+            seen = self.observe(flow)
+            tally.ends[str(seen.disposition)] += 1
+            if seen.delivered:
+                tally.servers[seen.server] += 1
+                tally.sources[seen.delivered.source] += 1
+        return tally
+
+    def run(self, host: str, command: str | Sequence[str], timeout: float = 10) -> str:
+        """What a command prints on a host, errors included: `lab.run("node1", "ip route")`.
+
+        A text is read as a shell reads words; for pipes, write "sh -c '...'". A command that has
+        not ended after `timeout` seconds is stopped, with all that it started, and the text says
+        so. Raises InputError for a host that is not there.
+        """
+        self.world.host(host)
+        words = shlex.split(command) if isinstance(command, str) else [*command]
+        if not words:
+            raise InputError(command, "is no command.", 'Write one, such as "ip route".')
+        (output,) = self._built.namespaces.run(Command(words, host, timeout=timeout))
+        return str(output) + f"(stopped after {timeout:g} s)\n" * output.late

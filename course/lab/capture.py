@@ -13,7 +13,7 @@ tcp 10.244.0.2:40000 -> 10.244.1.2:8080 SYN ttl 64 (7, 6, 4294967295)
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from course.linux.packet import ICMP, PROTOCOLS, Packet
@@ -43,7 +43,7 @@ def read(data: bytes) -> Read | None:
     return found if opens_or_refuses else None
 
 
-def _read(data: bytes, quoted: bool = False) -> Read | None:
+def _read(data: bytes) -> Read | None:
     length, ttl, protocol = (data[0] & 15) * 4, data[8], NAMES.get(data[9], "")
     source, destination = (str(IPv4Address(data[at : at + 4])) for at in (12, 16))
     rest = data[length:]
@@ -51,16 +51,14 @@ def _read(data: bytes, quoted: bool = False) -> Read | None:
         return _icmp(source, destination, ttl, rest)
     if protocol not in ("tcp", "udp"):
         return None
-    ports = struct.unpack("!HH", rest[:4])
+    source_port, port = struct.unpack("!HH", rest[:4])
+    packet = Packet(protocol, source, destination, source_port, port, ttl=ttl)
     if protocol == "udp":
-        return Read(Packet("udp", source, destination, *ports, ttl=ttl), payload=rest[8:])
-    sequence = struct.unpack("!I", rest[4:8])[0]
-    if quoted and len(rest) < TCP_HEAD.size:
-        return Read(Packet("tcp", source, destination, *ports, "SYN", ttl=ttl), (sequence,))
+        return Read(packet, payload=rest[8:])
     _, _, sequence, acknowledged, _, bits = TCP_HEAD.unpack(rest[: TCP_HEAD.size])
     flags = ",".join(name for bit, name in FLAGS if bits & bit)
     begins = (sequence, (sequence - 1) % 2**32, (acknowledged - 1) % 2**32)
-    return Read(Packet("tcp", source, destination, *ports, flags, ttl=ttl), begins)
+    return Read(replace(packet, flags=flags), begins)
 
 
 def _icmp(source: str, destination: str, ttl: int, rest: bytes) -> Read | None:
@@ -71,7 +69,7 @@ def _icmp(source: str, destination: str, ttl: int, rest: bytes) -> Read | None:
         identifier = struct.unpack("!H", rest[4:6])[0]
         echo = Packet("icmp", source, destination, identifier, identifier, icmp=kind, ttl=ttl)
         return Read(echo, payload=rest[8:])
-    about = _read(rest[8:], quoted=True)
+    about = _read(rest[8:])
     if about is None or about.packet.is_error:
         return None
     error = Packet("icmp", source, destination, icmp=kind, about=about.packet, ttl=ttl)

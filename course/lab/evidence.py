@@ -155,7 +155,7 @@ class _Inquiry:
             return replace(packet, destination=asked[0].source)
         for _, _, rule in self.counted:
             given = rule.target.option("--to-destination") if rule.target else None
-            if given and self.last and self.last.kind == QUESTION or given and not self.last:
+            if given and (self.last is None or self.last.kind == QUESTION):
                 address, _, port = given.values[0].partition(":")
                 port_now = int(port or packet.destination_port)
                 return replace(packet, destination=address, destination_port=port_now)
@@ -193,11 +193,10 @@ class _Inquiry:
         source = packet.source if self.last else "0.0.0.0"
         found, said = self.route(packet.destination, source, self.came_by)
         if found is None:
-            if self.came_by and not self.sysctl("net.ipv4.ip_forward"):
-                if self.route(packet.destination, source, "")[0]:
-                    return self.end(
-                        Disposition.NOT_FORWARDED, "for another host", "net.ipv4.ip_forward = 0"
-                    )
+            stays = self.came_by and not self.sysctl("net.ipv4.ip_forward")
+            if stays and self.route(packet.destination, source, "")[0]:
+                why_not = "net.ipv4.ip_forward = 0"
+                return self.end(Disposition.NOT_FORWARDED, "for another host", why_not)
             return self.end(Disposition.NO_ROUTE, f"no way to {packet.destination}", said)
         if found.get("type") in ("local", "broadcast"):
             return self.here()

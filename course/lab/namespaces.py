@@ -28,7 +28,10 @@ from course.errors import InputError
 from course.lab.probe import NAMESPACES, namespaces_verdict
 from course.machine import Ran, run, which
 
-AGENT = Path(__file__).with_name("agent.py")
+AGENT = (
+    f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); "
+    "from course.lab.agent.serving import main; main()"
+)
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 PATIENCE = 60.0  # seconds for an answer of the agent, beyond what a command may take
 
@@ -71,7 +74,7 @@ class Namespaces:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         # a session of its own: Ctrl-C in a terminal is for the notebook, not for the lab
         self._process = subprocess.Popen(
-            [*_unshare(), sys.executable, "-I", str(AGENT)],
+            [*_unshare(), sys.executable, "-I", "-c", AGENT],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             env={**os.environ, "PATH": PATH, "LC_ALL": "C"}, start_new_session=True,
         )  # fmt: skip
@@ -133,7 +136,7 @@ class Namespaces:
             for each in commands
         ]  # fmt: skip
         longest = max((each.timeout for each in commands), default=0)
-        return [Output(**one) for one in self._ask("run", longest, jobs=jobs)]
+        return [Output(**one) for one in self._ask("run", patience=longest, jobs=jobs)]
 
     def must(self, *commands: Command) -> list[str]:
         """What commands print that have to succeed. Raises LabError with what one said."""
@@ -143,7 +146,9 @@ class Namespaces:
                 raise LabError(_failed(command, output))
         return [output.out for output in outputs]
 
-    def _ask(self, what: str, longer: float = 0, **fields: object) -> Any:
+    def _ask(self, what: str, /, **fields: object) -> Any:
+        """An answer of the agent. `patience` is how many seconds more it may take."""
+        longer = float(str(fields.pop("patience", 0)))
         with self._lock:
             self._asked += 1
             line = json.dumps({"id": self._asked, "do": what, **fields}) + "\n"

@@ -19,9 +19,7 @@ from course.linux.interfaces import Interface, Neighbour
 from course.linux.routing import DEFAULT_RULES, NextHop, PolicyRule, Route
 from course.linux.ruleset import parse
 
-ASKED = (
-    "ip -j -d addr; ip -j -4 -d route show table all; ip -j rule; ip -j -4 neigh; iptables-save"
-)
+ASKED = "ip -j -d addr; ip -j -4 -d route show table all; ip -j rule; ip -j -4 neigh; iptables-save"
 BOOT = ("", "boot", "unspec")  # protocols of routes that somebody has added
 
 
@@ -123,9 +121,9 @@ def unlike(built: Built, found: Mapping[str, Host]) -> Iterator[str]:
 def _lines(host: Host, others: Mapping[str, Host], built: Built) -> Iterator[str]:
     """All that is compared of a host, a line for each thing."""
     for link in host.interfaces:
-        yield f"interface {str(replace(link, index=0, mac='', peer='', peer_index=0))}" + (
-            f" {link.kind}" + " hairpin" * link.hairpin + " noprefixroute" * (not link.prefix_route)
-        )
+        shown = replace(link, index=0, mac="", peer="", peer_index=0)
+        marks = " hairpin" * link.hairpin + " noprefixroute" * (not link.prefix_route)
+        yield f"{link.kind} {shown}{marks}"
         for key in SYSCTLS:
             if "CONF" in key and link.kind != "loopback":
                 yield f"{key.replace('CONF', link.name)} = {host.sysctl(key, link.name)}"
