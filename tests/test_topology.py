@@ -12,7 +12,7 @@ from course import networks
 from course.errors import InputError
 from course.scenarios import networks as small_networks
 from course.scenarios import small_cluster, web
-from course.topology import Cluster, Machine, Node, Pod, Topology
+from course.topology import Cluster, Machine, Node, NodePool, Pod, Topology
 from course.virtual_network import SecurityRule, Subnet, UserRoute, VirtualNetwork
 from course.world import build
 
@@ -66,7 +66,7 @@ def test_no_two_pods_of_a_cluster_share_an_address(model, nodes, places):
     cluster = Cluster(
         model, "nodes", tuple(Node(f"node{n}") for n in range(nodes)),
         tuple(Pod(f"pod-{at}", f"node{n % nodes}") for at, n in enumerate(places)),
-        pod_subnet="pods", max_pods=25,
+        pod_subnet=small_cluster(model).cluster.pod_subnet, max_pods=25,
     )  # fmt: skip
     topology = Topology(small_networks(), (Machine("vm-1", "10.240.0.100"),), (cluster,))
     found = addressed(topology)
@@ -128,6 +128,33 @@ def nodes(**fields):
         (lambda: nodes(nodes=(Node("azure"), Node("node1"), Node("node2"))), "twice"),
         (lambda: nodes(nodes=(Node("aks-nodepool1-1"), Node("node1"), Node("node2"))), "Shorten"),
         (lambda: build(nodes(model="vxlan")), "is no network model"),
+        (lambda: nodes(exposures=(), service_range="10.240.0.0/16"), "the Services' range, and overlaps"),
+        (lambda: nodes(exposures=(), service_range="192.168.0.0/20"), "the Services' range, and overlaps"),
+        (lambda: nodes(service_range="10.1.0.0/16"), "outside of the Services' range"),
+        (lambda: nodes(exposures=(web(), web())), "twice the cluster IP"),
+        (lambda: build(nodes(pod_range="10.240.0.0/16")), "the pods' range, and overlaps"),
+        (lambda: build(nodes(pod_range="10.241.0.0/16")), "the pods' range, and overlaps"),
+        (lambda: nodes(nodes=(Node("node1", "10.240.0.3"), Node("node2"))), "kept by Azure"),
+        (
+            lambda: build(nodes(nodes=(Node("node1", "10.240.1.9"), Node("node2")))),
+            "outside of subnet nodes",
+        ),
+        (lambda: nodes(nodes=(Node("node1", pool="gpu"), Node("node2"))), "is no node pool"),
+        (lambda: build(nodes(pod_subnet="pods")), "has a pod subnet"),
+        (lambda: build(nodes(model="pod-subnet-dynamic")), "has no pod subnet"),
+        (lambda: nodes(more_pools=(NodePool("far", "far"),)), "several virtual networks"),
+        (lambda: build(nodes(outbound_ports=100)), "multiple of 8"),
+        (lambda: build(nodes(outbound_ports=64000)), "enough for 1 nodes"),
+        (lambda: replace(nodes(), machines=(Machine("vm", "10.240.0.255"),)), "kept by Azure"),
+        (
+            lambda: Topology(
+                (
+                    VirtualNetwork("a", ("10.0.0.0/16",), peerings=("b",)),
+                    VirtualNetwork("b", ("10.0.0.0/8",), peerings=("a",)),
+                )
+            ),
+            "overlaps",
+        ),
         (lambda: build(nodes(pod_range="10.244.0.0/24")), "has no /24 left"),
         (
             lambda: build(

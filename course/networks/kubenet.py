@@ -101,7 +101,7 @@ class Kubenet(NetworkModel):
             for node in cluster.nodes
             if node.name not in cluster.missing_routes
         )
-        made = bridge.made(cluster, topology.subnet(cluster.subnet), rules)
+        made = bridge.made(cluster, topology, rules)
         return replace(made, routes=tuple(routes))
 
 

@@ -75,10 +75,11 @@ class PodSubnetDynamic(NetworkModel):
         """Nodes in their subnet; each holds batches of the pod subnet, for the pods that run."""
         from course.wiring import addressing
 
-        most = max(len(cluster.pods_of(node.name)) for node in cluster.nodes)
-        held = pool_target(most, max_addresses=cluster.max_pods)
-        pods = topology.subnet(cluster.pod_subnet)
-        cluster = addressing.nodes_with_cards(cluster, topology, pods, held)
+        most = max((len(cluster.pods_of(node.name)) for node in cluster.nodes), default=0)
+        cluster = addressing.nodes_with_cards(
+            cluster, topology, lambda pool: pool_target(most, max_addresses=pool.max_pods),
+            pod_subnets=True,
+        )  # fmt: skip
         return addressing.pods_with(cluster, addressing.of_card)
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
