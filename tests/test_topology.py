@@ -128,8 +128,14 @@ def nodes(**fields):
         (lambda: nodes(nodes=(Node("azure"), Node("node1"), Node("node2"))), "twice"),
         (lambda: nodes(nodes=(Node("aks-nodepool1-1"), Node("node1"), Node("node2"))), "Shorten"),
         (lambda: build(nodes(model="vxlan")), "is no network model"),
-        (lambda: nodes(exposures=(), service_range="10.240.0.0/16"), "the Services' range, and overlaps"),
-        (lambda: nodes(exposures=(), service_range="192.168.0.0/20"), "the Services' range, and overlaps"),
+        (
+            lambda: nodes(exposures=(), service_range="10.240.0.0/16"),
+            "the Services' range, and overlaps",
+        ),
+        (
+            lambda: nodes(exposures=(), service_range="192.168.0.0/20"),
+            "the Services' range, and overlaps",
+        ),
         (lambda: nodes(service_range="10.1.0.0/16"), "outside of the Services' range"),
         (lambda: nodes(exposures=(web(), web())), "twice the cluster IP"),
         (lambda: build(nodes(pod_range="10.240.0.0/16")), "the pods' range, and overlaps"),

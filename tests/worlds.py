@@ -40,3 +40,10 @@ def with_security(topology, *rules, subnet="nodes"):
 
 def with_routes(topology, *routes, subnet="nodes"):
     return with_subnet(topology, subnet, routes=routes)
+
+
+def with_host(world, host):
+    """A World in which a host is another one than what was described."""
+    return replace(
+        world, hosts=tuple(host if each.name == host.name else each for each in world.hosts)
+    )

@@ -95,7 +95,7 @@ class Kubenet(NetworkModel):
         """
         from course.wiring import bridge, masquerade
 
-        rules = masquerade.ip_masq_agent([cluster.pod_range], masq_link_local=True)
+        rules = masquerade.of_aks(cluster, [cluster.pod_range])
         routes = (
             UserRoute(node.pod_range, "VirtualAppliance", node.address)
             for node in cluster.nodes

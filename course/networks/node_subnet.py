@@ -78,7 +78,7 @@ class NodeSubnet(NetworkModel):
 
         subnet = topology.subnet(cluster.subnet)
         network = topology.network_of(subnet)
-        rules = masquerade.ip_masq_agent(network.ranges, masq_link_local=True)
+        rules = masquerade.of_aks(cluster, network.ranges)
         made = transparent.made(
             cluster, topology, "azure-linux",
             lambda node: topology.node_subnet(cluster, node).range, subnet.range,

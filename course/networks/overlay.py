@@ -107,7 +107,7 @@ class Overlay(NetworkModel):
         """
         from course.wiring import masquerade, transparent
 
-        rules = masquerade.ip_masq_agent([cluster.pod_range], masq_link_local=True)
+        rules = masquerade.of_aks(cluster, [cluster.pod_range])
         made = transparent.made(
             cluster, topology, "azure-linux-swift-overlay-consolidated",
             lambda node: node.pod_range, cluster.pod_range, lambda node: rules,

@@ -18,10 +18,10 @@ cluster aks: overlay, nodes in nodes, pods in 10.244.0.0/16, Services in 10.0.0.
 from __future__ import annotations
 
 from course.topology.checks import AZURE, EDGE
-from course.topology.cluster import Cluster, Exposure, Node, NodePool, Pod, sockets
+from course.topology.cluster import Cluster, Exposure, IpMasqAgent, Node, NodePool, Pod, sockets
 from course.topology.topology import Machine, Proxy, Topology
 
 __all__ = [
-    "AZURE", "EDGE", "Cluster", "Exposure", "Machine", "Node", "NodePool", "Pod", "Proxy",
-    "Topology", "sockets",
+    "AZURE", "EDGE", "Cluster", "Exposure", "IpMasqAgent", "Machine", "Node", "NodePool", "Pod",
+    "Proxy", "Topology", "sockets",
 ]  # fmt: skip

@@ -34,6 +34,22 @@ class NodePool:
 
 
 @dataclass(frozen=True)
+class IpMasqAgent:
+    """What ip-masq-agent is told (a ConfigMap): the ranges to which nothing is masqueraded, and
+    whether link-local addresses are masqueraded too. At first, what it does if told nothing.
+
+    Source: Kubernetes documentation, "IP Masquerade Agent User Guide".
+    """
+
+    non_masquerade: tuple[str, ...] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+    masq_link_local: bool = False
+
+    def __post_init__(self) -> None:
+        for text in self.non_masquerade:
+            parse_range(text, 4)
+
+
+@dataclass(frozen=True)
 class Node:
     """A node. `held` are the addresses on its network card besides its own, `pod_range` its share
     of the pod range. Empty: the network model gives them out.
@@ -119,9 +135,12 @@ class Cluster:
     `missing_routes` are nodes whose route somebody deleted from the route table of kubenet.
     `probes_acted` is whether the load balancer's probes have had the time to find out which nodes
     serve. `outbound_address` is what the internet sees of it, and `outbound_ports` how many ports
-    of that each node has (0: as AKS shares them out). `bridge_calls_iptables` and `hairpin` are
-    settings of kubenet's bridge; what the second does differs from kernel to kernel, see
-    course.cni.kubenet.
+    of that each node has (0: as AKS shares them out). `ip_masq_agent` is its configuration where
+    somebody changed it; None: as AKS writes it for the network model.
+
+    `bridge_calls_iptables` and `hairpin` are settings of kubenet's bridge. With `hairpin`, its
+    template is that for newer kernels (see course.cni.kubenet), and a pod reaches itself by its
+    Service; without, that depends on the kernel: up to 6.6 it does, from 6.8 on it does not.
     """
 
     model: str
@@ -137,6 +156,7 @@ class Cluster:
     more_pools: tuple[NodePool, ...] = ()
     outbound_address: str = "198.51.100.4"
     outbound_ports: int = 0
+    ip_masq_agent: IpMasqAgent | None = None
     missing_routes: tuple[str, ...] = ()
     probes_acted: bool = True
     hairpin: bool = True
