@@ -242,7 +242,7 @@ def pod_subnet_snat(case):
     for model in MODELS["pod_subnet"]:
         today = WORLDS[model]
         before = with_container(today)
-        container = today.topology.cluster.nodes[0].held[-1]
+        container = today.topology.cluster.nodes[0].held[0]
         for row in case["rows"]:
             asked = (row["destination"], row["port"], row["protocol"].lower())
             known = {**names(today), container: "container"}
@@ -260,7 +260,7 @@ def with_container(world):
     """The same with DNS asked in the name of the first node's network container."""
     node = world.topology.cluster.nodes[0]
     pods = world.topology.subnet(world.topology.cluster.pod_subnet)
-    rules = masquerade.swift(pods.range, node.address, dns_from=node.held[-1])
+    rules = masquerade.swift(pods.range, node.address, dns_from=node.held[0])
     host = world.host(node.name)
     return with_host(world, replace(host, netfilter=host.netfilter.apply(rules)))
 

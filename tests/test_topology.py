@@ -47,9 +47,10 @@ def test_a_node_with_a_pod_range_gives_its_pods_all_after_the_gateway(model):
 
 def test_a_dynamic_pod_subnet_gives_no_more_than_a_node_may_run():
     few = addressed(small_cluster("pod-subnet-dynamic"))  # two pods: a batch, of which 15 may run
-    assert [len(node.held) for node in few.nodes] == [15, 15]
+    assert [len(node.held) for node in few.nodes] == [1 + 15, 1 + 15]
+    assert few.pods[0].address == few.nodes[0].held[1]  # the first is the node's own
     roomy = addressed(small_cluster("pod-subnet-dynamic").changed(max_pods=100))
-    assert [len(node.held) for node in roomy.nodes] == [16, 16]
+    assert [len(node.held) for node in roomy.nodes] == [1 + 16, 1 + 16]
 
 
 def test_static_blocks_keep_their_first_address_for_the_node():

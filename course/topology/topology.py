@@ -69,6 +69,10 @@ class Topology:
         """The first cluster, of which most lessons speak."""
         return self.clusters[0]
 
+    def cluster_named(self, name: str) -> Cluster:
+        """The cluster of that name. Raises InputError if there is none."""
+        return named(self.clusters, name, "cluster")
+
     def changed(self, **fields: Any) -> Topology:
         """The same with other fields of the first cluster."""
         return replace(self, clusters=(replace(self.cluster, **fields), *self.clusters[1:]))
