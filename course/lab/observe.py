@@ -52,7 +52,8 @@ def hops(report: Report) -> list[Hop]:
         else:
             runs.append([seen])
     found = [Hop(run[0].host, tuple(each.sighting for each in run)) for run in runs]
-    return found or [Hop(report.flow.source, ())]
+    # what no wire saw: it asked, and perhaps answered, itself
+    return found or [Hop(report.flow.source, ())] * (1 + report.answered)
 
 
 def _goes_on(before: Seen, seen: Seen) -> bool:

@@ -85,17 +85,11 @@ def _of_flow(built: Built, flow: Flow, token: bytes, events: Sequence[Any]) -> I
         found, name = read(bytes.fromhex(data)), built.name(host, interface)
         if found is None or (host, name, data) in stray or not _at_a_wire(built, host, name):
             continue
-        packet = found.packet
-        opens = (host, out, packet.flags, packet.source_port, packet.destination)
-        if begins is None and opens == (
-            flow.source, True, "SYN", flow.source_port, flow.destination
-        ):  # fmt: skip
-            begins = found.begins[0]
+        if begins is None and (host, out, found.packet.flags) == (flow.source, True, "SYN"):
+            begins = found.begins[0]  # the first SYN that leaves its sender, translated or not
         if kind := _kind(found, token, begins):
-            sighting = Sighting(
-                host, built.world.role(host, name), "out" if out else "in", packet
-            )  # fmt: skip
-            yield Seen(sighting, kind, interface)
+            role, direction = built.world.role(host, name), "out" if out else "in"
+            yield Seen(Sighting(host, role, direction, found.packet), kind, interface)
 
 
 def _stray(built: Built, events: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
