@@ -6,7 +6,6 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
 from course.lab.probe.namespaces import in_namespaces, python
 from course.lab.probe.needs import Needs
@@ -46,12 +45,6 @@ class Kernel:
     release: str
     iptables: str
     bridging: tuple[Bridging, ...]
-
-
-@cache
-def kernel() -> Kernel:
-    """What this machine shows, measured once a process. Raises OSError where nothing can be."""
-    return measured()
 
 
 def measured(setting: str = Needs().bridge_setting) -> Kernel:

@@ -26,6 +26,7 @@ PLUGIN_PACKAGE = "containernetworking-plugins"
 RULES = {
     "MASQUERADE": ("nat", "-A POSTROUTING -s 10.244.0.2 -j MASQUERADE --random-fully"),
     "DNAT": ("nat", "-A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 10.244.0.2:8080"),
+    "SNAT": ("nat", "-A POSTROUTING -s 10.240.0.0/24 -j SNAT --to-source 198.51.100.4"),
     "statistic": ("nat", "-A PREROUTING -m statistic --mode random --probability 0.5 -j RETURN"),
     "recent": ("nat", "-A PREROUTING -m recent --name WEB --rcheck --seconds 10800 -j RETURN"),
     "addrtype": ("nat", "-A PREROUTING -m addrtype --dst-type LOCAL -j RETURN"),

@@ -46,14 +46,27 @@ class Readiness:
         return "\n".join(f"{part.says} {part.fix}".strip() for part in limited)
 
 
+def readiness(anew: bool = False) -> Readiness:
+    """Whether the live lab can run here. Never raises for what is missing.
+
+    That it can is remembered for the life of the process, unless asked `anew`; that it cannot may
+    be mended at any time, and is tried again.
+    """
+    if anew:
+        _remembered.cache_clear()
+    found = _remembered()
+    if not found.can_run:
+        _remembered.cache_clear()
+    return found
+
+
 @cache
-def readiness() -> Readiness:
-    """Whether the live lab can run here: examined once a process, until `cache_clear`."""
+def _remembered() -> Readiness:
     return examined()
 
 
 def examined(needs: Needs | None = None) -> Readiness:
-    """Try everything, in namespaces that are gone afterwards. Never raises for what is missing."""
+    """Try everything, in namespaces that are gone afterwards."""
     if sys.platform != "linux":
         return Readiness((), (verdicts.other_system_verdict(sys.platform),))
     needs = needs or Needs()

@@ -6,12 +6,14 @@ Sources: unshare(2), user_namespaces(7), namespaces(7); Docker's default seccomp
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from course.machine import Ran
 
+CAP_SETFCAP = 31  # of linux/capability.h
 KINDS = ("user", "net", "mnt", "pid")
 DEBIAN = "kernel.unprivileged_userns_clone"
 UBUNTU = "kernel.apparmor_restrict_unprivileged_userns"
@@ -24,11 +26,13 @@ OUTSIDE = "Run the course outside the container, or start the container with --p
 class Surroundings:
     """What is around the course. `seccomp` is None where nobody can tell.
 
-    `switched_off` are settings (sysctl) that forbid namespaces.
+    `poor_root` is whether we are root without CAP_SETFCAP, `switched_off` are settings (sysctl)
+    that forbid namespaces.
     """
 
     seccomp: bool | None = None
     chroot: bool = False
+    poor_root: bool = False
     switched_off: tuple[str, ...] = ()
 
 
@@ -49,11 +53,14 @@ def surroundings(proc: Path = Path("/proc")) -> Surroundings:
         if _read(proc / "sys" / name.replace(".", "/")).strip() == value
     )
     mounts = [line.split()[4] for line in _read(proc / "self/mountinfo").splitlines()]
-    modes = [
-        line.split()[1] for line in _read(proc / "self/status").splitlines() if "Seccomp:" in line
-    ]
-    seccomp = modes[0] != "0" if modes else None
-    return Surroundings(seccomp, bool(mounts) and "/" not in mounts, tuple(off))
+    status = dict(line.split(":", 1) for line in _read(proc / "self/status").splitlines())
+    powers = int(status.get("CapEff", "f" * 16), 16)
+    return Surroundings(
+        int(status["Seccomp"]) > 0 if "Seccomp" in status else None,
+        bool(mounts) and "/" not in mounts,
+        os.geteuid() == 0 and not powers >> CAP_SETFCAP & 1,
+        tuple(off),
+    )
 
 
 def refusal(ran: Ran, around: Surroundings) -> Refusal:
@@ -67,7 +74,7 @@ def refusal(ran: Ran, around: Surroundings) -> Refusal:
     """
     said = ran.output
     if "write failed /proc/self/" in said:
-        return _apparmor()
+        return _unmapped(around)
     if "propagation" in said or "mount /proc failed" in said:
         cause = f"A container or sandbox around the course forbids mounts: {said}."
         return Refusal(cause, OUTSIDE)
@@ -113,6 +120,14 @@ def _forbidden(around: Surroundings) -> Refusal:
         cause = "A container, sandbox or chroot around the course forbids namespaces."
         return Refusal(cause, OUTSIDE)
     return _chroot()
+
+
+def _unmapped(around: Surroundings) -> Refusal:
+    """EPERM when root is to be somebody else outside. Source: user_namespaces(7), since 5.12."""
+    if around.poor_root:
+        cause = "Root lacks CAP_SETFCAP here, and so cannot be root of namespaces of its own."
+        return Refusal(cause, f"Run the course as an ordinary user. Or: {OUTSIDE}")
+    return _apparmor()
 
 
 def _apparmor() -> Refusal:

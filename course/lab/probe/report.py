@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.lab.probe.kernel import kernel, kernel_checks
+from course.lab.probe.kernel import kernel_checks, measured
 from course.lab.probe.needs import EXTRAS
 from course.lab.probe.readiness import Readiness, readiness
 from course.lab.probe.verdicts import RECORDINGS, extras_verdict
@@ -11,8 +11,7 @@ from course.machine import Check, which
 
 def live_lab_checks() -> tuple[Check, ...]:
     """Examine the live lab anew: a summary, its parts, and how this machine's kernel behaves."""
-    readiness.cache_clear()  # something may have been mended meanwhile
-    ready = readiness()
+    ready = readiness(anew=True)
     if not ready.unshare:
         return (summary_verdict(ready), *ready.parts)
     missing = tuple(tool for tool in EXTRAS if not which(tool))
@@ -22,8 +21,7 @@ def live_lab_checks() -> tuple[Check, ...]:
 def kernel_lines() -> tuple[Check, ...]:
     """How this kernel behaves; where it cannot be measured, that is no fault."""
     try:
-        kernel.cache_clear()
-        return kernel_checks(kernel())
+        return kernel_checks(measured())
     except OSError as error:
         return (Check("This kernel", "works", f"its bridges cannot be measured: {error}"),)
 

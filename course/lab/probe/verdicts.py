@@ -19,7 +19,7 @@ NAMESPACES, PROGRAMS, CNI, LINKS, RULES, CAPTURE, BRIDGES = (
 RECORDINGS = "lessons show recordings made on another machine instead."
 
 # The kernel's modules behind kinds of rules, where their name is not xt_KIND.
-MODULES = {"DNAT": "xt_nat", "MARK": "xt_mark", "REJECT": "ipt_REJECT"}
+MODULES = {"DNAT": "xt_nat", "SNAT": "xt_nat", "MARK": "xt_mark", "REJECT": "ipt_REJECT"}
 ANOTHER_KERNEL = "; where that fails, run a kernel that has it (on WSL: wsl --update)."
 
 
@@ -33,7 +33,7 @@ def other_system_verdict(platform: str) -> Check:
     if platform == "win32":
         here = "wsl --install, then set the course up there."
     fix = f"Everything else works here. For the live lab: {here}"
-    return Check("Live lab", "limited", f"it needs Linux: {RECORDINGS}", fix)
+    return Check("Live lab: system", "limited", "namespaces are a part of Linux.", fix)
 
 
 def programs_verdict(missing: tuple[str, ...]) -> Check:
@@ -100,7 +100,7 @@ def rules_verdict(wrong: Wrong, variants: Wrong) -> Check:
     lacking = [kind for kind, said in wrong.items() if said]
     if not lacking:
         return Check(RULES, "works", f"rules load: {', '.join(wrong)}")
-    said = wrong[lacking[0]].splitlines()[0]
+    said = " ".join(wrong[lacking[0]].split())
     if len(lacking) < len(wrong):
         modules = " ".join(MODULES.get(kind, f"xt_{kind}") for kind in lacking)
         says = f"the kernel loads no rules of the kind {', '.join(lacking)}: {said}"
