@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from course.errors import InputError
-from course.linux.draws import Answer, Draw, Drawn, Question, every, first
+from course.linux.draws import Draw, Drawn, every, first
 from course.linux.host import Host, Socket, State
 from course.linux.outcome import Fate, Outcome, Sent
 from course.linux.packet import Packet
@@ -84,7 +84,6 @@ class _Walk:
     states: dict[str, State]
     draw: Draw
     waiting: list[_Arrival] = field(default_factory=list)
-    paths: dict[tuple[str, str], Answer] = field(default_factory=dict)
     hops: list[Hop] = field(default_factory=list)
     lost: tuple[Disposition, str] | None = None
     answer: Packet | None = None  # what the client waits for
@@ -101,23 +100,10 @@ class _Walk:
             self.answer = packet.reply()
         self.program_sends(self.flow.source, packet)
 
-    def drawn(self, question: Question) -> Answer:
-        """What chance decides; of several paths a flow always takes the one it took first.
-
-        A host chooses by a hash of addresses and ports (fib_multipath_hash_policy = 1), as Azure's
-        load balancer does.
-        """
-        if question.kind != "path":
-            return self.draw(question)
-        asked = (question.host, question.about)
-        if asked not in self.paths:
-            self.paths[asked] = self.draw(question)
-        return self.paths[asked]
-
     def program_sends(self, name: str, packet: Packet) -> None:
         """A program on a host sends a packet."""
         state = self.states.get(name, State())
-        outcome = send(self.host(name), packet, state, draw=self.drawn)
+        outcome = send(self.host(name), packet, state, draw=self.draw)
         self.take(name, outcome, ())
 
     def arrive(self, arrival: _Arrival) -> None:
@@ -127,7 +113,7 @@ class _Walk:
 
         outcome = receive(
             self.host(name), interface, arrival.packet, state,
-            next_hop=arrival.next_hop, draw=self.drawn,
+            next_hop=arrival.next_hop, draw=self.draw,
         )  # fmt: skip
         if outcome.fate == Fate.REFUSED and name == self.flow.source and self.delivered:
             self.lose(Disposition.UNASKED, name)

@@ -17,7 +17,8 @@ from course.virtual_network import Subnet, VirtualNetwork
 from course.world import World
 
 CLUSTER_IP, NODE_PORT = "10.0.0.80", 30080
-PUBLIC, INTERNAL = "198.51.100.80", "10.240.0.200"
+PUBLIC, INTERNAL, FRONT = "198.51.100.80", "10.240.0.200", "198.51.100.83"
+DNS, METADATA = "168.63.129.16", "169.254.169.254"  # of Azure, the same for every machine
 PLACES = (
     Machine("vm-1", "10.240.0.100"),  # in the node subnet
     Machine("vm-2", "10.240.1.4"),  # in another subnet of the virtual network
@@ -36,15 +37,20 @@ class Scenario:
     to: str
     port: int
     lessons: tuple[int, ...]
+    protocol: str = "tcp"
 
     def flow(self, world: World) -> Flow:
         """The flow in a World of the small cluster, of whatever model."""
         address = world.address(self.to) if self.to in world.by_name else self.to
-        return Flow(self.source, address, self.port)
+        return Flow(self.source, address, self.port, self.protocol)
 
 
 SCENARIOS = {
-    "on a node": Scenario("a pod calls a pod on its node", "web-1", "web-2", 8080, (1, 4, 5)),
+    "on a node": Scenario("a pod calls a pod on its node", "web-1", "web-2", 8080, (1, 3, 4, 5)),
+    "from its node": Scenario("a node calls a pod of its own", "node1", "web-1", 8080, (1, 3)),
+    "ping across nodes": Scenario(
+        "a pod pings a pod on another node", "web-1", "web-3", 0, (1, 4, 6), "icmp"
+    ),
     "across nodes": Scenario(
         "a pod calls a pod on another node", "web-1", "web-3", 8080, (1, 4, 5, 6)
     ),
@@ -53,8 +59,13 @@ SCENARIOS = {
         "a pod calls a machine in a peered network", "web-1", "peer", 80, (5,)
     ),
     "to on premises": Scenario("a pod calls a machine on premises", "web-1", "office", 80, (6,)),
-    "to the internet": Scenario("a pod calls the internet", "web-1", "internet", 80, (4, 5)),
-    "to a ClusterIP": Scenario("a pod calls a Service", "web-1", CLUSTER_IP, 80, (2,)),
+    "to the internet": Scenario("a pod calls the internet", "web-1", "internet", 80, (4, 5, 6)),
+    "to Azure's DNS": Scenario("a pod asks Azure's DNS", "web-1", DNS, 53, (4, 5), "udp"),
+    "to instance metadata": Scenario(
+        "a pod asks for the metadata of its node", "web-1", METADATA, 80, (5,)
+    ),
+    "to a ClusterIP": Scenario("a pod calls a Service", "web-1", CLUSTER_IP, 80, (2, 5)),
+    "ping a ClusterIP": Scenario("a pod pings a Service", "web-1", CLUSTER_IP, 0, (2,), "icmp"),
     "nobody there": Scenario(
         "a pod calls a Service without endpoints", "web-1", "10.0.0.82", 80, (2,)
     ),
@@ -68,10 +79,13 @@ SCENARIOS = {
         "a machine calls a node port where no pod is", "vm-2", "node2", 30081, (2,)
     ),
     "to a load balancer, Cluster": Scenario(
-        "the internet calls a Service", "internet", PUBLIC, 80, (2,)
+        "the internet calls a Service", "internet", PUBLIC, 80, (2, 5)
     ),
     "to a load balancer, Local": Scenario(
-        "a machine calls a Service that keeps its address", "vm-2", INTERNAL, 80, (2,)
+        "the internet calls a Service that keeps its address", "internet", FRONT, 80, (2, 5)
+    ),
+    "to an internal load balancer, Local": Scenario(
+        "a machine calls a Service that keeps its address", "vm-2", INTERNAL, 80, (2, 5)
     ),
     "to its own public address": Scenario(
         "a pod calls the public address of a Service", "web-1", PUBLIC, 80, (2,)
@@ -86,16 +100,16 @@ SCENARIOS = {
 def small_cluster(model: str) -> Topology:
     """Two nodes with two pods each, and a machine in every place from which one may look at them.
 
-    The pods web-1 to web-4 stand behind three Services: `web`, of type LoadBalancer with a public
-    address, policy Cluster; `local`, the same with an internal address and policy Local, served by
-    web-1 alone; and `empty`, behind which nobody stands.
+    Four Services: `web`, of type LoadBalancer with a public address, policy Cluster, and `front`,
+    the same with policy Local, both before the pods web-1 to web-4; `local`, with an internal
+    address and policy Local, before web-1 alone; and `empty`, behind which nobody stands.
     """
     nodes = (Node("node1"), Node("node2"))
     pods = tuple(
         Pod(f"web-{n}", f"node{1 + (n > 2)}", {"app": "web", "n": str(n)}) for n in range(1, 5)
     )
     cluster = Cluster(
-        model, "nodes", nodes, pods, (web(), local(), empty()),
+        model, "nodes", nodes, pods, (web(), front(), local(), empty()),
         pod_subnet="pods" if model.startswith("pod-subnet") else "", max_pods=15,
     )  # fmt: skip
     return Topology(networks(), PLACES, (cluster,), ("192.168.0.0/24",))
@@ -119,6 +133,11 @@ def web(policy: str = "Cluster", address: str = PUBLIC) -> Exposure:
     return _exposed("web", CLUSTER_IP, NODE_PORT, address, policy, {"app": "web"})
 
 
+def front() -> Exposure:
+    """The Service `front`, before all pods; a client keeps its address."""
+    return _exposed("front", "10.0.0.83", 30083, FRONT, "Local", {"app": "web"})
+
+
 def local(policy: str = "Local", address: str = INTERNAL) -> Exposure:
     """The Service `local`, before web-1 alone."""
     return _exposed("local", "10.0.0.81", 30081, address, policy, {"app": "web", "n": "1"})
@@ -137,5 +156,6 @@ def _exposed(
         "default", name, (cluster_ip,),
         (ServicePort(80, "http", node_port=node_port, target_port=8080),), "LoadBalancer",
         load_balancer_ingress=(LoadBalancerIngress(address),), external_traffic_policy=policy,
+        health_check_node_port=node_port + 2000 if policy == "Local" else 0,
     )  # fmt: skip
     return Exposure(service, labels)

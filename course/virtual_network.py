@@ -45,7 +45,8 @@ class UserRoute:
 @dataclass(frozen=True)
 class SecurityRule:
     """A rule of a network security group. Ends are a range, "*", or a service tag (TAGS of
-    course.fabric_rules); `port` is "*", "443" or "8000-8999". The lowest `priority` is asked first.
+    course.fabric.security); `port` is "*", "443" or "8000-8999". The lowest `priority` is asked
+    first.
     """
 
     name: str
@@ -62,6 +63,11 @@ class SecurityRule:
         one_of(self.direction, ("Inbound", "Outbound"), "direction")
         one_of(self.protocol, ("*", "Tcp", "Udp", "Icmp"), "protocol of a security rule")
         whole_number(self.priority, "priority", least=100)
+
+    def __str__(self) -> str:
+        ends = f"{self.source} -> {self.destination}"
+        what = f"{self.protocol} {self.port}"
+        return f"{self.priority} {self.direction} {self.access} {ends} {what} ({self.name})"
 
 
 @dataclass(frozen=True)

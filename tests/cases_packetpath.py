@@ -9,17 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from course import scenarios
-from course.linux.host import Host
-from course.linux.interfaces import Interface, loopback
-from course.linux.packet import tcp, udp
-from course.linux.path import receive
-from course.linux.routing import Route
-from course.linux.ruleset import Ruleset
-from course.predict import outcomes
-from course.topology import EDGE, Machine, Node, Pod, Proxy
+from course.predict import outcomes, predict
+from course.topology import EDGE, IpMasqAgent, Machine, Node, Pod, Proxy
 from course.trace import Disposition, Flow
-from course.wiring import masquerade
+from course.wiring import bridge, masquerade
 from course.world import build
+from tests.worlds import WORLDS, with_host
 
 MODELS = {
     "kubenet": ["kubenet"],
@@ -171,38 +166,40 @@ def place_of(world, case, flow, trace):
 
 # ---- masquerading, a destination at a time ------------------------------------------------------
 
-POD, NODE = "10.250.0.9", "10.240.0.4"
+
+def leaving(world, destination, port=9999, protocol="tcp"):
+    """The source that a packet of the first pod has after its node: sent, or taken there."""
+    pod = world.topology.cluster.pods[0]
+    trace = predict(world, Flow(pod.name, destination, port, protocol)).trace
+    hop = next(hop for hop in trace.hops if hop.host == pod.node)
+    there = [step.after for step in hop.steps if step.after.destination == destination]
+    return there[-1].source
 
 
-def translated(rules, destination, packet=None, local=False, pod=POD):
-    """The source with which a pod's packet leaves a node that has these rules."""
-    addresses = (f"{NODE}/16", *((f"{destination}/32",) if local else ()))
-    node = Host(
-        "node",
-        (loopback(), Interface("eth0", 2, addresses), Interface("azv1", 3)),
-        (Route("default", via="10.240.0.1"), Route(f"{pod}/32", dev="azv1")),
-        sysctls={"net.ipv4.ip_forward": 1},
-        netfilter=Ruleset().apply(rules),
-    )
-    outcome = receive(node, "azv1", packet or tcp(pod, 40000, destination, 9999))
-    (left,) = [step.after for step in outcome.steps if step.kind in ("sent", "delivered")] or [
-        outcome.steps[-1].before
-    ]
-    return left.source if left.source != NODE or not local else pod
+def names(world):
+    """Whose an address is: the first pod, or its node."""
+    pod = world.topology.cluster.pods[0]
+    return {world.address(pod.name): "pod", world.address(pod.node): "node"}
 
 
 def ip_masq(case):
     config = case["config"]
-    ranges = config.get("nonMasqueradeCIDRs", masquerade.PRIVATE)
-    rules = masquerade.ip_masq_agent(ranges, config.get("masqLinkLocal", False))
+    default = IpMasqAgent()
+    agent = IpMasqAgent(
+        tuple(config.get("nonMasqueradeCIDRs", default.non_masquerade)),
+        config.get("masqLinkLocal", default.masq_link_local),
+    )
     assert config.get("resyncInterval", masquerade.RESYNC)
-    for row in case["rows"]:
-        assert (translated(rules, row["destination"]) == NODE) == row["masquerade"], row
+    for model in ("kubenet", "node-subnet", "overlay"):
+        world = build(scenarios.small_cluster(model).changed(ip_masq_agent=agent))
+        for row in case["rows"]:
+            source = names(world)[leaving(world, row["destination"])]
+            assert (source == "node") == row["masquerade"], row
 
 
 def ip_masq_rules(case):
-    ruleset = Ruleset().apply(masquerade.ip_masq_agent())
-    rules = ruleset.chain("nat", case["chain"]).rules
+    world = build(scenarios.small_cluster("overlay").changed(ip_masq_agent=IpMasqAgent()))
+    rules = world.host("node1").netfilter.chain("nat", case["chain"]).rules
     order = [in_words(rule) for rule in rules]
     # the private ranges are never asked about together: their order means nothing
     assert sorted(order[:-1]) == sorted(case["order"][:-1])
@@ -218,30 +215,54 @@ def in_words(rule):
 
 
 def kubenet_masq(case):
-    rules = masquerade.kubelet(case["non_masquerade_cidr"])
+    """The rule of the kubelet on a node of today's kubenet, instead of ip-masq-agent's."""
+    world = WORLDS["kubenet"]
+    rule = masquerade.kubelet(case["non_masquerade_cidr"])
+    for host in bridge.made(world.topology.cluster, world.topology, rule).hosts:
+        world = with_host(world, host)
     for row in case["rows"]:
-        source = translated(rules, row["destination"], local=row["local_address"])
-        assert (source == NODE) == row["masquerade"], row
+        asked = world
+        if row["local_address"]:
+            asked = with_host(world, with_address(world.host("node1"), f"{row['destination']}/32"))
+        source = names(world)[leaving(asked, row["destination"])]
+        assert (source == "node") == row["masquerade"], row
+
+
+def with_address(host, address):
+    """A host with one more address on its eth0."""
+    links = (
+        replace(link, addresses=(*link.addresses, address)) if link.name == "eth0" else link
+        for link in host.interfaces
+    )
+    return replace(host, interfaces=tuple(links))
 
 
 def pod_subnet_snat(case):
-    pod, container = "10.250.0.9", "10.250.0.4"
-    for row in case["rows"]:
-        make = {"tcp": tcp, "udp": udp}[row["protocol"].lower()]
-        packet = make(pod, 40000, row["destination"], row["port"])
-        found = {
-            translated(
-                masquerade.swift("10.250.0.0/24", NODE, dns_from), row["destination"], packet
-            )
-            for dns_from in ("", container)
-        } - {pod}
-        wanted = str(row["snat_to"] or "").lower()
-        if not wanted:
-            assert found == set(), row
-        elif "host" in wanted or "node" in wanted:
-            assert NODE in found, row
-        else:  # the address of the network container, before the release of 2025-10-12
-            assert container in found, row
+    """Today's World, and the rules as they were before the release of 2025-10-12."""
+    for model in MODELS["pod_subnet"]:
+        today = WORLDS[model]
+        before = with_container(today)
+        container = today.topology.cluster.nodes[0].held[0]
+        for row in case["rows"]:
+            asked = (row["destination"], row["port"], row["protocol"].lower())
+            known = {**names(today), container: "container"}
+            found = {known[leaving(world, *asked)] for world in (today, before)} - {"pod"}
+            wanted = str(row["snat_to"] or "").lower()
+            if not wanted:
+                assert found == set(), row
+            elif "host" in wanted or "node" in wanted:
+                assert "node" in found, row
+            else:
+                assert "container" in found, row
+
+
+def with_container(world):
+    """The same with DNS asked in the name of the first node's network container."""
+    node = world.topology.cluster.nodes[0]
+    pods = world.topology.subnet(world.topology.cluster.pod_subnet)
+    rules = masquerade.swift(pods.range, node.address, dns_from=node.held[0])
+    host = world.host(node.name)
+    return with_host(world, replace(host, netfilter=host.netfilter.apply(rules)))
 
 
 CHECKS = {

@@ -24,7 +24,7 @@ LAYERS = [
     {"progress", "cluster", "personal_copy", "topology", "trace"},
     {"sizing", "wiring", "design"},
     {"finding"},
-    {"networks", "fabric", "fabric_rules"},
+    {"networks", "fabric"},
     {"planner", "world"},
     {"predict", "scenarios", "lab"},
     {"compare"},

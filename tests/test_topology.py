@@ -12,7 +12,7 @@ from course import networks
 from course.errors import InputError
 from course.scenarios import networks as small_networks
 from course.scenarios import small_cluster, web
-from course.topology import Cluster, Machine, Node, Pod, Topology
+from course.topology import Cluster, Machine, Node, NodePool, Pod, Topology
 from course.virtual_network import SecurityRule, Subnet, UserRoute, VirtualNetwork
 from course.world import build
 
@@ -47,9 +47,10 @@ def test_a_node_with_a_pod_range_gives_its_pods_all_after_the_gateway(model):
 
 def test_a_dynamic_pod_subnet_gives_no_more_than_a_node_may_run():
     few = addressed(small_cluster("pod-subnet-dynamic"))  # two pods: a batch, of which 15 may run
-    assert [len(node.held) for node in few.nodes] == [15, 15]
+    assert [len(node.held) for node in few.nodes] == [1 + 15, 1 + 15]
+    assert few.pods[0].address == few.nodes[0].held[1]  # the first is the node's own
     roomy = addressed(small_cluster("pod-subnet-dynamic").changed(max_pods=100))
-    assert [len(node.held) for node in roomy.nodes] == [16, 16]
+    assert [len(node.held) for node in roomy.nodes] == [1 + 16, 1 + 16]
 
 
 def test_static_blocks_keep_their_first_address_for_the_node():
@@ -66,7 +67,7 @@ def test_no_two_pods_of_a_cluster_share_an_address(model, nodes, places):
     cluster = Cluster(
         model, "nodes", tuple(Node(f"node{n}") for n in range(nodes)),
         tuple(Pod(f"pod-{at}", f"node{n % nodes}") for at, n in enumerate(places)),
-        pod_subnet="pods", max_pods=25,
+        pod_subnet=small_cluster(model).cluster.pod_subnet, max_pods=25,
     )  # fmt: skip
     topology = Topology(small_networks(), (Machine("vm-1", "10.240.0.100"),), (cluster,))
     found = addressed(topology)
@@ -128,6 +129,39 @@ def nodes(**fields):
         (lambda: nodes(nodes=(Node("azure"), Node("node1"), Node("node2"))), "twice"),
         (lambda: nodes(nodes=(Node("aks-nodepool1-1"), Node("node1"), Node("node2"))), "Shorten"),
         (lambda: build(nodes(model="vxlan")), "is no network model"),
+        (
+            lambda: nodes(exposures=(), service_range="10.240.0.0/16"),
+            "the Services' range, and overlaps",
+        ),
+        (
+            lambda: nodes(exposures=(), service_range="192.168.0.0/20"),
+            "the Services' range, and overlaps",
+        ),
+        (lambda: nodes(service_range="10.1.0.0/16"), "outside of the Services' range"),
+        (lambda: nodes(exposures=(web(), web())), "twice the cluster IP"),
+        (lambda: build(nodes(pod_range="10.240.0.0/16")), "the pods' range, and overlaps"),
+        (lambda: build(nodes(pod_range="10.241.0.0/16")), "the pods' range, and overlaps"),
+        (lambda: nodes(nodes=(Node("node1", "10.240.0.3"), Node("node2"))), "kept by Azure"),
+        (
+            lambda: build(nodes(nodes=(Node("node1", "10.240.1.9"), Node("node2")))),
+            "outside of subnet nodes",
+        ),
+        (lambda: nodes(nodes=(Node("node1", pool="gpu"), Node("node2"))), "is no node pool"),
+        (lambda: build(nodes(pod_subnet="pods")), "has a pod subnet"),
+        (lambda: build(nodes(model="pod-subnet-dynamic")), "has no pod subnet"),
+        (lambda: nodes(more_pools=(NodePool("far", "far"),)), "several virtual networks"),
+        (lambda: build(nodes(outbound_ports=100)), "multiple of 8"),
+        (lambda: build(nodes(outbound_ports=64000)), "enough for 1 nodes"),
+        (lambda: replace(nodes(), machines=(Machine("vm", "10.240.0.255"),)), "kept by Azure"),
+        (
+            lambda: Topology(
+                (
+                    VirtualNetwork("a", ("10.0.0.0/16",), peerings=("b",)),
+                    VirtualNetwork("b", ("10.0.0.0/8",), peerings=("a",)),
+                )
+            ),
+            "overlaps",
+        ),
         (lambda: build(nodes(pod_range="10.244.0.0/24")), "has no /24 left"),
         (
             lambda: build(

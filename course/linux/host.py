@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from course.errors import InputError
-from course.linux.conntrack import Connection
-from course.linux.draws import Draw, first
+from course.linux.conntrack import Connection, Tuple
+from course.linux.draws import Answer, Draw, first
 from course.linux.interfaces import Interface, Neighbour, loopback
 from course.linux.packet import Packet, number, span, within
 from course.linux.routing import Found, PolicyRule, Route, address_type, lookup
@@ -192,15 +192,19 @@ class Host:
 
 @dataclass(frozen=True)
 class State:
-    """What a host remembers: its connections, the lists of `-m recent`, and what time it is.
+    """What a host remembers: its connections, the lists of `-m recent`, what time it is, and where
+    a route with several next hops led.
 
     A list of `recent` holds, for each address, the seconds at which it was seen; the address that
-    was not seen for longest stands first. `now` counts seconds from wherever one likes.
+    was not seen for longest stands first. `now` counts seconds from wherever one likes. `paths` are
+    next hops by route and flow: the kernel keeps no such list, but with
+    net.ipv4.fib_multipath_hash_policy = 1 it hashes addresses and ports, so a flow never changes.
     """
 
     connections: tuple[Connection, ...] = ()
     recent: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
     now: float = 0.0
+    paths: Mapping[tuple[str, Tuple], Answer] = field(default_factory=dict)
 
 
 def _general(key: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from course.linux.conntrack import UNTRACKED, Connection, Tracked
-from course.linux.draws import Draw, first
+from course.linux.conntrack import UNTRACKED, Connection, Tracked, Tuple, tuple_of
+from course.linux.draws import Answer, Draw, Question, first
 from course.linux.host import Host, State
 from course.linux.packet import Packet
 
@@ -46,6 +46,7 @@ class Passage:
     connections: tuple[Connection, ...] = ()
     recent: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
     now: float = 0.0
+    paths: Mapping[tuple[str, Tuple], Answer] = field(default_factory=dict)
     draw: Draw = first
     mark: int = 0
     in_interface: str = ""
@@ -66,7 +67,14 @@ class Passage:
     @property
     def state(self) -> State:
         """What the host remembers at this moment."""
-        return State(self.connections, self.recent, self.now)
+        return State(self.connections, self.recent, self.now, self.paths)
+
+    def choose_path(self, question: Question) -> Answer:
+        """Which of several next hops: the one that the packet's flow took before, or a new one."""
+        flow = (question.about, tuple_of(self.packet))
+        if flow not in self.paths:
+            self.paths = {**self.paths, flow: self.draw(question)}
+        return self.paths[flow]
 
     def step(
         self,

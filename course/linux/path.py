@@ -76,7 +76,7 @@ def send(host: Host, packet: Packet, state: State | None = None, *, draw: Draw =
 
 
 def _passage(host: Host, packet: Packet, state: State, draw: Draw) -> Passage:
-    return Passage(host, packet, state.connections, state.recent, state.now, draw)
+    return Passage(host, packet, state.connections, state.recent, state.now, state.paths, draw)
 
 
 # --- from an interface ---------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def _routed_in(passage: Passage) -> Outcome:
         return _lost(passage, Fate.MARTIAN, martian)
     found = host.route(
         packet.destination, source=packet.source, iif=passage.in_interface, mark=passage.mark,
-        draw=passage.draw,
+        draw=passage.choose_path,
     )  # fmt: skip
     here = found is not None and found.route.type in ("local", "broadcast")
     forwards = bool(host.sysctl("net.ipv4.ip_forward"))
@@ -183,8 +183,9 @@ def _on_same_bridge(passage: Passage) -> str:
     """The neighbour that a translated packet is for, if it is on the bridge that it came from."""
     packet, bridge = passage.packet, passage.in_interface
     found = passage.host.route(
-        packet.destination, source=packet.source, iif=bridge, mark=passage.mark, draw=passage.draw
-    )
+        packet.destination, source=packet.source, iif=bridge, mark=passage.mark,
+        draw=passage.choose_path,
+    )  # fmt: skip
     bridged = found is not None and found.route.type == "unicast" and found.dev == bridge
     return found.next_hop if found and bridged else ""
 
@@ -232,7 +233,7 @@ def _from_program(passage: Passage) -> Outcome:
 def _route_out(passage: Passage) -> Found | None:
     packet = passage.packet
     return passage.host.route(
-        packet.destination, source=packet.source, mark=passage.mark, draw=passage.draw
+        packet.destination, source=packet.source, mark=passage.mark, draw=passage.choose_path
     )
 
 

@@ -95,13 +95,13 @@ class Kubenet(NetworkModel):
         """
         from course.wiring import bridge, masquerade
 
-        rules = masquerade.ip_masq_agent([cluster.pod_range], masq_link_local=True)
+        rules = masquerade.of_aks(cluster, [cluster.pod_range])
         routes = (
             UserRoute(node.pod_range, "VirtualAppliance", node.address)
             for node in cluster.nodes
             if node.name not in cluster.missing_routes
         )
-        made = bridge.made(cluster, topology.subnet(cluster.subnet), rules)
+        made = bridge.made(cluster, topology, rules)
         return replace(made, routes=tuple(routes))
 
 

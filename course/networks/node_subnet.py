@@ -63,7 +63,7 @@ class NodeSubnet(NetworkModel):
         """Each node's card holds its own address and max-pods more; pods take of those."""
         from course.wiring import addressing
 
-        cluster = addressing.nodes_with_cards(cluster, topology, held=cluster.max_pods)
+        cluster = addressing.nodes_with_cards(cluster, topology, lambda pool: pool.max_pods)
         return addressing.pods_with(cluster, addressing.of_card)
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
@@ -78,9 +78,10 @@ class NodeSubnet(NetworkModel):
 
         subnet = topology.subnet(cluster.subnet)
         network = topology.network_of(subnet)
-        rules = masquerade.ip_masq_agent(network.ranges, masq_link_local=True)
+        rules = masquerade.of_aks(cluster, network.ranges)
         made = transparent.made(
-            cluster, subnet, "azure-linux", lambda node: subnet.range, subnet.range,
+            cluster, topology, "azure-linux",
+            lambda node: topology.node_subnet(cluster, node).range, subnet.range,
             lambda node: rules,
         )  # fmt: skip
         return replace(made, cards={node.name: node.held for node in cluster.nodes})

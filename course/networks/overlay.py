@@ -107,9 +107,9 @@ class Overlay(NetworkModel):
         """
         from course.wiring import masquerade, transparent
 
-        rules = masquerade.ip_masq_agent([cluster.pod_range], masq_link_local=True)
+        rules = masquerade.of_aks(cluster, [cluster.pod_range])
         made = transparent.made(
-            cluster, topology.subnet(cluster.subnet), "azure-linux-swift-overlay-consolidated",
+            cluster, topology, "azure-linux-swift-overlay-consolidated",
             lambda node: node.pod_range, cluster.pod_range, lambda node: rules,
         )  # fmt: skip
         return replace(made, domain={node.pod_range: node.name for node in cluster.nodes})

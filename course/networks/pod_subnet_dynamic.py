@@ -72,14 +72,20 @@ class PodSubnetDynamic(NetworkModel):
         return {"networkPlugin": "azure", "podIPAllocationMode": "DynamicIndividual"}
 
     def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
-        """Nodes in their subnet; each holds batches of the pod subnet, for the pods that run."""
+        """Nodes in their subnet; each holds batches of the pod subnet, for the pods that run.
+
+        And one address besides, for itself: dynamic.primary_ip_per_node.
+        """
         from course.wiring import addressing
 
-        most = max(len(cluster.pods_of(node.name)) for node in cluster.nodes)
-        held = pool_target(most, max_addresses=cluster.max_pods)
-        pods = topology.subnet(cluster.pod_subnet)
-        cluster = addressing.nodes_with_cards(cluster, topology, pods, held)
-        return addressing.pods_with(cluster, addressing.of_card)
+        own = number("dynamic.primary_ip_per_node")
+        most = max((len(cluster.pods_of(node.name)) for node in cluster.nodes), default=0)
+        cluster = addressing.nodes_with_cards(
+            cluster, topology,
+            lambda pool: own + pool_target(most, max_addresses=pool.max_pods),
+            pod_subnets=True,
+        )  # fmt: skip
+        return addressing.pods_with(cluster, lambda node: iter(node.held[own:]))
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
         """A route to each pod on its node; Azure finds pods by the addresses that nodes hold.

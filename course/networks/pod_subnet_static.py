@@ -88,9 +88,10 @@ class PodSubnetStatic(NetworkModel):
         """
         from course.wiring import addressing
 
-        held = blocks_per_node(cluster.max_pods) * block_size()
-        pods = topology.subnet(cluster.pod_subnet)
-        cluster = addressing.nodes_with_cards(cluster, topology, pods, held)
+        cluster = addressing.nodes_with_cards(
+            cluster, topology, lambda pool: blocks_per_node(pool.max_pods) * block_size(),
+            pod_subnets=True,
+        )  # fmt: skip
         return addressing.pods_with(cluster, lambda node: iter(node.held[1:]))
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:

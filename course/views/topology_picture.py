@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from course.errors import InputError
-from course.topology import AZURE, EDGE, Cluster, Exposure, Machine, Node, Pod, Topology
+from course.topology import AZURE, EDGE, Cluster, Exposure, Machine, Node, NodePool, Pod, Topology
 from course.views.pictures import Picture
 from course.views.svg import box, page, text, width_of
 from course.views.traces import arrows
@@ -206,21 +206,31 @@ def _subnet(topology: Topology, subnet: Subnet) -> Part:
     lines += [
         f"pods of {each.name} have their addresses from here"
         for each in topology.clusters
-        if each.pod_subnet == subnet.name
+        if subnet.name in {pool.pod_subnet for pool in each.pools}
     ]
     machines = [each for each in topology.machines if topology.subnet_of(each.address) == subnet]
-    clusters = [each for each in topology.clusters if each.subnet == subnet.name]
-    inside = (*map(_cluster, clusters), *map(_machine, machines))
+    pools = (
+        _pool(cluster, pool)
+        for cluster in topology.clusters
+        for pool in cluster.pools
+        if pool.subnet == subnet.name
+    )
+    inside = (*pools, *map(_machine, machines))
     title = f"subnet {subnet.name} {subnet.range}"
     return Part(title, tuple(lines), inside, look='stroke-dasharray="6 3"')
 
 
-def _cluster(cluster: Cluster) -> Part:
-    pods = f"subnet {cluster.pod_subnet}" if cluster.pod_subnet else cluster.pod_range
+def _pool(cluster: Cluster, pool: NodePool) -> Part:
+    """The nodes of a pool; the first pool stands for its cluster and tells of the Services."""
+    pods = f"subnet {pool.pod_subnet}" if pool.pod_subnet else cluster.pod_range
+    nodes = tuple(_node(cluster, each) for each in cluster.nodes if cluster.pool_of(each) == pool)
+    title = f"cluster {cluster.name}: {cluster.model}"
+    if pool != cluster.pools[0]:
+        title = f"cluster {cluster.name}, node pool {pool.name}"
+        return Part(title, (f"pods in {pods}",), nodes, "#f8f3e3")
     lines = [f"pods in {pods}, Services in {cluster.service_range}"]
     lines += [_service(cluster, each) for each in cluster.exposures]
-    nodes = tuple(_node(cluster, each) for each in cluster.nodes)
-    return Part(f"cluster {cluster.name}: {cluster.model}", tuple(lines), nodes, "#f8f3e3")
+    return Part(title, tuple(lines), nodes, "#f8f3e3")
 
 
 def _service(cluster: Cluster, exposure: Exposure) -> str:

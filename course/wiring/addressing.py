@@ -6,32 +6,43 @@ the same, so that a prediction can be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from course.addresses import canonical, parse_range, subnets
+from course.addresses import canonical, contains, parse_address, parse_range, subnets
 from course.errors import InputError
 from course.facts import number
 from course.subnet import reserved_addresses
-from course.topology import Cluster, Node, Pod, Topology
+from course.topology import Cluster, Node, NodePool, Pod, Topology
+from course.topology.checks import beside
 from course.virtual_network import Subnet
 
 
 def nodes_with_cards(
-    cluster: Cluster, topology: Topology, of_pods: Subnet | None = None, held: int = 0
+    cluster: Cluster,
+    topology: Topology,
+    held: Callable[[NodePool], int] = lambda pool: 0,
+    pod_subnets: bool = False,
 ) -> Cluster:
-    """Nodes with an address of the node subnet each, and `held` more on their network card.
+    """Nodes with an address of their subnet each, and as many more on their network card as
+    `held` says of their pool.
 
     Those come from the subnet of the pods if there is one, else from the node subnet, each node's
     after its own address: so stand 31 addresses side by side for a node with max-pods 30.
-    Raises InputError if a subnet is used up.
+    `pod_subnets` is whether the model wants one for each pool. Raises InputError if a pool has none
+    then, or has one otherwise; if a subnet is used up, or does not hold an address that was given.
     """
-    own = free_addresses(topology.subnet(cluster.subnet), topology)
-    pods = free_addresses(of_pods, topology) if of_pods else own
+    _demand_pod_subnets(cluster, pod_subnets)
+    names = {name for pool in cluster.pools for name in (pool.subnet, pool.pod_subnet) if name}
+    free = {name: free_addresses(topology.subnet(name), topology) for name in names}
     nodes = []
     for node in cluster.nodes:
-        address = node.address or next(own)
-        more = node.held or tuple(next(pods) for _ in range(held))
+        pool = cluster.pool_of(node)
+        of_pods = pool.pod_subnet or pool.subnet
+        address = node.address or next(free[pool.subnet])
+        more = node.held or tuple(next(free[of_pods]) for _ in range(held(pool)))
+        _demand_inside((address,), topology.subnet(pool.subnet))
+        _demand_inside(more, topology.subnet(of_pods))
         nodes.append(replace(node, address=address, held=more))
     return replace(cluster, nodes=tuple(nodes))
 
@@ -39,9 +50,11 @@ def nodes_with_cards(
 def nodes_with_ranges(cluster: Cluster, topology: Topology) -> Cluster:
     """Nodes with an address of the node subnet and a /24 of the pod range each.
 
-    Source: facts kubenet.node_pod_cidr_prefix, overlay.node_pod_cidr_prefix. Raises InputError if
-    the pod range has too few.
+    Sources: facts kubenet.node_pod_cidr_prefix, overlay.node_pod_cidr_prefix,
+    kubenet.no_overlap_with, overlay.no_overlap_with (AKS compares with subnets, not with the whole
+    virtual network). Raises InputError if the pod range has too few, or overlaps what it must not.
     """
+    beside(cluster.pod_range, _around(cluster, topology), "the pods' range")
     cluster = nodes_with_cards(cluster, topology)
     whole = parse_range(cluster.pod_range)
     taken = {node.pod_range for node in cluster.nodes}
@@ -72,7 +85,10 @@ def pods_with(cluster: Cluster, offered: Callable[[Node], Iterator[str]]) -> Clu
         elif not address:
             address = next((each for each in offers[pod.node] if each not in taken), "")
         if not address:
-            raise InputError(pod.name, f"gets no address on {pod.node}.", "None is left there.")
+            raise InputError(
+                pod.name, f"gets no address on {pod.node}: none is left there.",
+                "Move it to another node, or raise max-pods.",
+            )  # fmt: skip
         pods.append(replace(pod, address=address))
     _distinct(pods)
     return replace(cluster, pods=tuple(pods))
@@ -104,6 +120,31 @@ def free_addresses(subnet: Subnet, topology: Topology) -> Iterator[str]:
         if address not in taken:
             yield address
     raise InputError(subnet.range, f"has no address left: subnet {subnet.name}.", "Enlarge it.")
+
+
+def _around(cluster: Cluster, topology: Topology) -> Iterator[str]:
+    """The ranges that a cluster's pods must be able to tell from their own."""
+    network = topology.network_of(topology.subnet(cluster.subnet))
+    for each in topology.connected(network):
+        yield from (subnet.range for subnet in each.subnets)
+
+
+def _demand_pod_subnets(cluster: Cluster, wanted: bool) -> None:
+    for pool in cluster.pools:
+        if bool(pool.pod_subnet) != wanted:
+            has = "a pod subnet" if pool.pod_subnet else "no pod subnet"
+            raise InputError(
+                pool.name, f"has {has}, and the cluster is {cluster.model}.",
+                "A pod subnet belongs to every pool of the pod-subnet models, and to no other.",
+            )  # fmt: skip
+
+
+def _demand_inside(addresses: Iterable[str], subnet: Subnet) -> None:
+    for address in addresses:
+        if not contains(parse_range(subnet.range), parse_address(address)):
+            raise InputError(
+                address, f"lies outside of subnet {subnet.name}.", f"It has {subnet.range}."
+            )  # fmt: skip
 
 
 def _distinct(pods: list[Pod]) -> None:

@@ -20,21 +20,23 @@ from course.cni.runtime import Attachment, PluginCall, plan_add
 from course.linux.host import Host
 from course.linux.interfaces import Interface, Neighbour
 from course.linux.routing import Route
-from course.topology import Cluster, Node, Pod
-from course.virtual_network import Subnet
+from course.topology import Cluster, Node, Pod, Topology
 from course.wiring.made import Made
 from course.wiring.node import Ports, node_host, pod_host
 
 CONFIGURATION = f"{FOLDER}/10-containerd-net.conflist"
 
 
-def made(cluster: Cluster, subnet: Subnet, masquerading: str) -> Made:
+def made(cluster: Cluster, topology: Topology, masquerading: str) -> Made:
     """The nodes and pods of a cluster; what Azure learns of them is for the model to say."""
     by_pod = [(pod, node) for node in cluster.nodes for pod in cluster.pods_of(node.name)]
     nodes = (
-        node_host(cluster, node, subnet, ports(cluster, node), cluster.pod_range, masquerading)
+        node_host(
+            cluster, node, topology.node_subnet(cluster, node), ports(cluster, node),
+            cluster.pod_range, masquerading,
+        )
         for node in cluster.nodes
-    )
+    )  # fmt: skip
     return Made(
         cluster,
         (*nodes, *(host(pod, node) for pod, node in by_pod)),

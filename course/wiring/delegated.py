@@ -24,9 +24,11 @@ CONFLIST = "cns-azure-linux-swift"
 
 def made(cluster: Cluster, topology: Topology) -> Made:
     """The nodes and pods of a cluster with a pod subnet, and the addresses that nodes hold."""
-    pods = topology.subnet(cluster.pod_subnet)
+    pods = {node.name: topology.pod_subnet(cluster, node) for node in cluster.nodes}
+    ranges = {name: subnet.range for name, subnet in pods.items() if subnet}
     hosts = transparent.made(
-        cluster, topology.subnet(cluster.subnet), CONFLIST, lambda node: pods.range, pods.range,
-        lambda node: swift(pods.range, node.address),
+        cluster, topology, CONFLIST, lambda node: ranges[node.name],
+        topology.subnet(cluster.pod_subnet).range,
+        lambda node: swift(ranges[node.name], node.address),
     )  # fmt: skip
     return replace(hosts, cards={node.name: node.held for node in cluster.nodes})

@@ -3,7 +3,7 @@
 All decide by where a packet goes, never by where it comes from. What kube-proxy marked was
 translated before. Each function writes one text for `iptables-restore --noflush`.
 
->>> print(ip_masq_agent(["10.244.0.0/16"], masq_link_local=True))
+>>> print(ip_masq_agent(IpMasqAgent(("10.244.0.0/16",), masq_link_local=True)))
 *nat
 :IP-MASQ-AGENT - [0:0]
 -A POSTROUTING -m comment --comment "ip-masq-agent: to what is not LOCAL" \
@@ -21,10 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from course.cni.kubenet import masquerade_rule
+from course.topology import Cluster, IpMasqAgent
 
 LINK_LOCAL = "169.254.0.0/16"
-# What ip-masq-agent leaves alone if nobody configures it: the private ranges of RFC 1918.
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 CONFIG_PATH = "/etc/config/ip-masq-agent"
 RESYNC = "60s"
 AZURE_DNS, METADATA = "168.63.129.16", "169.254.169.254"
@@ -32,19 +31,13 @@ _CHAIN, _SWIFT = "IP-MASQ-AGENT", "SWIFT-POSTROUTING"
 _NOT_LOCAL = "-m addrtype ! --dst-type LOCAL"
 
 
-def ip_masq_agent(
-    non_masquerade: Iterable[str] = PRIVATE,
-    masq_link_local: bool = False,
-    random_fully: bool = False,
-) -> str:
-    """The rules of ip-masq-agent: all is masqueraded but what goes to the ranges given.
+def ip_masq_agent(config: IpMasqAgent, random_fully: bool = False) -> str:
+    """The rules of ip-masq-agent: all is masqueraded but what goes to the ranges of its
+    configuration. Without masqLinkLocal, 169.254.0.0/16 is left alone too.
 
-    `masq_link_local` is masqLinkLocal: without it, 169.254.0.0/16 is left alone too. AKS sets it,
-    and fills in the ranges itself: those of the virtual network where pods live in it, else the
-    pod range. Sources: Kubernetes documentation, "IP Masquerade Agent User Guide"; Azure/AKS issue
-    2653; facts nodesubnet.snat, kubenet.snat.
+    Sources: Kubernetes documentation, "IP Masquerade Agent User Guide"; Azure/AKS issue 2653.
     """
-    ranges = [*([] if masq_link_local else [LINK_LOCAL]), *non_masquerade]
+    ranges = [*([] if config.masq_link_local else [LINK_LOCAL]), *config.non_masquerade]
     note = '-m comment --comment "ip-masq-agent: {}"'
     rules = [
         f"-A POSTROUTING {note.format('to what is not LOCAL')} {_NOT_LOCAL} -j {_CHAIN}",
@@ -56,6 +49,14 @@ def ip_masq_agent(
         + " --random-fully" * random_fully,
     ]
     return _nat(rules, _CHAIN)
+
+
+def of_aks(cluster: Cluster, ranges: Iterable[str]) -> str:
+    """The same as AKS configures it: `ranges` are those of the virtual network where pods live in
+    it, else the pod range; link-local addresses are masqueraded. Unless the cluster has another
+    configuration. Sources: Azure/AKS issue 2653; facts nodesubnet.snat, kubenet.snat.
+    """
+    return ip_masq_agent(cluster.ip_masq_agent or IpMasqAgent(tuple(ranges), masq_link_local=True))
 
 
 def kubelet(non_masquerade: str) -> str:

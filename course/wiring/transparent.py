@@ -26,8 +26,7 @@ from course.cni.runtime import PluginCall, plan_add
 from course.linux.host import Host
 from course.linux.interfaces import Interface, Neighbour
 from course.linux.routing import Route
-from course.topology import Cluster, Node, Pod
-from course.virtual_network import Subnet
+from course.topology import Cluster, Node, Pod, Topology
 from course.wiring.bridge import attachment
 from course.wiring.made import Made
 from course.wiring.node import Ports, node_host, pod_host
@@ -38,7 +37,7 @@ NODE_END_MAC = "aa:aa:aa:aa:aa:aa"
 
 def made(
     cluster: Cluster,
-    subnet: Subnet,
+    topology: Topology,
     conflist: str,
     range_of: Callable[[Node], str],
     pods_are_in: str,
@@ -52,7 +51,8 @@ def made(
     by_pod = [(pod, node) for node in cluster.nodes for pod in cluster.pods_of(node.name)]
     nodes = (
         node_host(
-            cluster, node, subnet, ports(cluster, node), pods_are_in, masquerading(node)
+            cluster, node, topology.node_subnet(cluster, node), ports(cluster, node), pods_are_in,
+            masquerading(node),
         )
         for node in cluster.nodes
     )  # fmt: skip

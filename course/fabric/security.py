@@ -1,7 +1,8 @@
 """What Azure lets pass: IP forwarding of network cards, load balancers, network security groups.
 
 All are rules of FORWARD on the host `azure`. A security group stands at the subnet: its outbound
-rules meet what comes from a card of the subnet, its inbound rules what goes to one. It remembers
+rules meet what comes from a card of the subnet, its inbound rules what goes to one. Pods in a
+subnet of their own meet the group of that subnet, not that of their node's. It remembers
 connections: what belongs to one that was allowed passes. Rules are asked from the lowest priority
 on; after them come the default rules of Azure, which let everything within virtual networks pass,
 everything out, and nothing else in. AKS opens the ports of its public Services by itself.
@@ -15,18 +16,18 @@ them is derived: the default rules let them pass.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 from course.addresses import canonical, exclude, merge, parse_range
 from course.errors import InputError
+from course.fabric import balancer
+from course.fabric.balancer import PLATFORM
+from course.fabric.cards import Card
 from course.linux.ruleset import Ruleset, parse
 from course.topology import Topology
 from course.virtual_network import SecurityRule, Subnet
 from course.wiring.made import Made, card
 
-AZURE_LOAD_BALANCER = "168.63.129.16/32"  # where probes come from
-BALANCER = "load-balancer"
 NOWHERE = "nowhere"  # the interface of azure to addresses of a network that no card holds
 TAGS = ("*", "VirtualNetwork", "Internet", "AzureLoadBalancer")
 DEFAULTS = (
@@ -42,30 +43,12 @@ DEFAULTS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Card:
-    """A network card as Azure sees it: whose, where, and which addresses stand on it."""
-
-    owner: str
-    address: str
-    subnet: Subnet | None  # None: on premises
-    network: str
-    held: tuple[str, ...] = ()
-    gateway: str = ""
-    length: str = ""
-    forwards: bool = True
-
-    @property
-    def dev(self) -> str:
-        """The interface of Azure that leads to it."""
-        return card(self.owner)
-
-
 def rules(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> Ruleset:
     """All rules of the fabric. It remembers connections only where a security group is."""
     first = [f"-A FORWARD -o {NOWHERE} -j DROP"]
-    first += [line for each in inside for line in forwarding_off(each, made)]
-    first += balanced(made)
+    first += [line for each in inside for line in (*not_back(each), *forwarding_off(each, made))]
+    first += balancer.rules(made)
+    first += [f"-A INPUT -i {each.dev} -d {PLATFORM} -j DROP" for each in inside if not each.subnet]
     guarded = [subnet for _, subnet in topology.subnets() if subnet.security is not None]
     groups = [line for subnet in guarded for line in group(subnet, topology, made)]
     chains = [f":{name} - [0:0]" for name in _chains(first + groups)]
@@ -73,6 +56,18 @@ def rules(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> R
     jumps = [line for subnet in guarded for line in _jumps(subnet, inside)]
     text = ["*filter", *chains, *first, *known, *jumps, *groups, "COMMIT"]
     return parse("\n".join([*(zones(made) if groups else ()), *text, ""]))
+
+
+def not_back(each: Card) -> Iterator[str]:
+    """What a node sends for an address of its own card never comes back to it.
+
+    No pod has that address (any more), or the node would have known it; without this rule, node
+    and Azure would send the packet to and fro until its TTL ends. It also stands for what Azure
+    documents of load balancers: a node cannot reach itself by the front end of one. For pods, what
+    Azure does is not documented.
+    """
+    if each.cluster:
+        yield f"-A FORWARD -i {each.dev} -o {each.dev} -j DROP"
 
 
 def forwarding_off(each: Card, made: Sequence[Made]) -> Iterator[str]:
@@ -85,7 +80,7 @@ def forwarding_off(each: Card, made: Sequence[Made]) -> Iterator[str]:
     own = [each.address, *each.held]
     for one in made:
         own += [part for part, node in one.domain.items() if node == each.owner]
-        if each.owner in {node.name for node in one.cluster.nodes}:
+        if each.cluster == one.cluster.name:
             services = one.cluster.services
             own += [front.ip for service in services for front in service.load_balancer_ingress]
     for way, end in (("-i", "-s"), ("-o", "-d")):
@@ -93,20 +88,6 @@ def forwarding_off(each: Card, made: Sequence[Made]) -> Iterator[str]:
         yield f"-A FORWARD {way} {each.dev} -j {chain}"
         yield from (f"-A {chain} {end} {address} -j RETURN" for address in own)
         yield f"-A {chain} -j DROP"
-
-
-def balanced(made: Sequence[Made]) -> Iterator[str]:
-    """A load balancer hands on what its rules name, a port each; all else is dropped, pings too."""
-    for each in made:
-        for service in each.cluster.services:
-            for ingress in service.load_balancer_ingress:
-                yield f"-A FORWARD -d {ingress.ip} -j {BALANCER}"
-                for port in service.ports:
-                    protocol = port.protocol.lower()
-                    match = f"-d {ingress.ip} -p {protocol} -m {protocol} --dport {port.port}"
-                    yield f"-A {BALANCER} {match} -j RETURN"
-    if any(service.load_balancer_ingress for m in made for service in m.cluster.services):
-        yield f"-A {BALANCER} -j DROP"
 
 
 def group(subnet: Subnet, topology: Topology, made: Sequence[Made]) -> Iterator[str]:
@@ -124,7 +105,7 @@ def group(subnet: Subnet, topology: Topology, made: Sequence[Made]) -> Iterator[
 def opened(subnet: Subnet, made: Sequence[Made]) -> Iterator[SecurityRule]:
     """What AKS lets in by itself: the internet to the ports of Services with a load balancer."""
     for each in made:
-        if each.cluster.subnet != subnet.name:
+        if subnet.name not in {pool.subnet for pool in each.cluster.pools}:
             continue
         for service in each.cluster.services:
             for ingress, port in product(service.load_balancer_ingress, service.ports):
@@ -147,10 +128,22 @@ def zones(made: Sequence[Made]) -> list[str]:
 
 
 def _jumps(subnet: Subnet, inside: Iterable[Card]) -> Iterator[str]:
+    """Which packets meet a subnet's group: all of a card in it, but what belongs to the pods of a
+    node that have a subnet of their own meets the group of that one."""
     for each in inside:
-        if each.subnet and each.subnet.name == subnet.name:
-            yield f"-A FORWARD -i {each.dev} -j {_chain(subnet, 'Outbound')}"
-            yield f"-A FORWARD -o {each.dev} -j {_chain(subnet, 'Inbound')}"
+        pods = each.pod_subnet
+        if pods and pods.name == subnet.name:
+            which = ["{end} " + pods.range]
+        elif each.subnet and each.subnet.name == subnet.name:
+            which = ["! {end} " + pods.range] if pods else [""]
+        else:
+            continue
+        for match in which:
+            for way, end, direction in (("-i", "-s", "Outbound"), ("-o", "-d", "Inbound")):
+                yield " ".join(
+                    f"-A FORWARD {way} {each.dev} {match.format(end=end)} "
+                    f"-j {_chain(subnet, direction)}".split()
+                )
 
 
 def _matches(
@@ -178,12 +171,10 @@ def _ranges(
     if end == "*":
         return [""]
     if end == "AzureLoadBalancer":
-        return [AZURE_LOAD_BALANCER]
+        return [f"{PLATFORM}/32"]
     if end not in TAGS:
         return [canonical(parse_range(end))]
-    network = topology.network_of(subnet)
-    texts = [text for each in topology.connected(network) for text in each.ranges]
-    texts += topology.on_premises if network.gateway else ()
+    texts = [*topology.reachable_ranges(topology.network_of(subnet))]
     texts += [each.cluster.pod_range for each in made if each.domain]
     routed = (*subnet.routes, *(route for each in made for route in each.routes))
     texts += [route.prefix for route in routed if route.prefix != "0.0.0.0/0"]
@@ -202,4 +193,4 @@ def _chain(subnet: Subnet, direction: str) -> str:
 
 def _chains(lines: Iterable[str]) -> list[str]:
     named = (line.split()[1] for line in lines)
-    return [name for name in dict.fromkeys(named) if name != "FORWARD"]
+    return [name for name in dict.fromkeys(named) if name not in ("FORWARD", "INPUT")]

@@ -1,0 +1,127 @@
+"""Where Azure ends and the internet begins: private addresses become public ones, and public ones
+of load balancers lead in.
+
+Outbound by a load balancer, as AKS sets it up: every node has a share of the ports of the cluster's
+public address, and keeps to it; a connection takes one port for as long as it lasts, and where no
+port is left for a destination, nothing goes there. Ports may be used again for another destination.
+
+Nobody in the internet routes private addresses, so what comes from there for one is dropped before
+anything else is asked. Sources: Microsoft Learn, "Outbound rules", "Use SNAT for outbound
+connections"; facts snat.default_table, snat.ports_per_frontend_ip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from course import outbound
+from course.addresses import canonical, is_inside, merge, parse_range
+from course.errors import InputError
+from course.fabric.balancer import fronts
+from course.linux.host import Host
+from course.linux.interfaces import Interface, loopback
+from course.linux.routing import Route
+from course.linux.ruleset import parse
+from course.topology import AZURE, EDGE, Machine, Topology
+from course.wiring.made import Made, card
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+MACHINES_OUTBOUND = "198.51.100.3"  # what the internet sees of machines outside of clusters
+FIRST_PORT = 1024
+AZURE_END, EDGE_END = "192.0.2.2", "192.0.2.1"
+
+
+def edge(made: Sequence[Made], outside: Sequence[Machine]) -> Host:
+    """The edge, with a link to each machine in the internet."""
+    links = tuple(
+        Interface(
+            card(each.name), addresses=(f"{gateway_of(each)}/32",), peer="eth0",
+            peer_host=each.name,
+        )
+        for each in outside
+    )  # fmt: skip
+    inner = Interface(AZURE, addresses=(f"{EDGE_END}/30",), peer=EDGE, peer_host=AZURE)
+    public = dict.fromkeys(
+        ip for each in made for _, ip in fronts(each.cluster) if not is_private(ip)
+    )
+    return Host(
+        EDGE,
+        (loopback(), inner, *links),
+        (
+            *(Route(f"{each.address}/32", dev=card(each.name), scope="link") for each in outside),
+            *(Route(f"{ip}/32", via=AZURE_END, dev=AZURE) for ip in public),
+            *(Route(private, via=AZURE_END, dev=AZURE) for private in PRIVATE),
+            Route("default", type="blackhole"),
+        ),
+        sysctls={"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.proxy_arp": 1},
+        netfilter=parse("\n".join(_rules(made))),
+    )
+
+
+def is_private(ip: str) -> bool:
+    """Whether an address is one that the internet does not route."""
+    return any(is_inside(parse_range(f"{ip}/32"), parse_range(each)) for each in PRIVATE)
+
+
+def in_internet(topology: Topology, machine: Machine) -> bool:
+    """Whether a machine is neither in a subnet nor on premises."""
+    return not (
+        topology.subnet_of(machine.address) or topology.on_premises_range(machine.address)
+    )  # fmt: skip
+
+
+def gateway_of(stranger: Machine) -> str:
+    """The first address of the /24 that a machine of the internet stands in."""
+    return canonical(parse_range(f"{stranger.address.rpartition('.')[0]}.0/24")[1])
+
+
+def _rules(made: Sequence[Made]) -> Iterator[str]:
+    yield "*raw"
+    yield from (f"-A PREROUTING ! -i {AZURE} -d {private} -j DROP" for private in PRIVATE)
+    yield "COMMIT"
+    yield "*nat"
+    for each in made:
+        yield from _outbound(each)
+    for private in PRIVATE:
+        yield f"-A POSTROUTING -s {private} -j SNAT --to-source {MACHINES_OUTBOUND}"
+    yield "COMMIT\n"
+
+
+def _outbound(made: Made) -> Iterator[str]:
+    """What a node sends, its pods' own addresses included, leaves by the node's share of ports.
+
+    An address of a pod reaches the edge only from a pod subnet: elsewhere the node masquerades it.
+    """
+    cluster = made.cluster
+    for number, node in enumerate(cluster.nodes):
+        span = _share(number, ports_per_node(len(cluster.nodes), cluster.outbound_ports))
+        own = (f"{address}/32" for address in (node.address, *made.cards.get(node.name, ())))
+        for source in map(canonical, merge(map(parse_range, own))):
+            for protocol in ("tcp", "udp"):
+                target = f"SNAT --to-source {cluster.outbound_address}:{span}"
+                yield f"-A POSTROUTING -s {source} -p {protocol} -j {target}"
+            yield f"-A POSTROUTING -s {source} -j SNAT --to-source {cluster.outbound_address}"
+
+
+def ports_per_node(nodes: int, chosen: int = 0) -> int:
+    """How many ports each of so many nodes has; 0 is what AKS chooses.
+
+    Raises InputError for a number that AKS refuses, or one that is too large for so many nodes.
+
+    >>> ports_per_node(3), ports_per_node(60), ports_per_node(3, 8)
+    (1024, 512, 8)
+    """
+    if problem := outbound.ports_problem(chosen):
+        raise problem
+    most = outbound.max_nodes(1, chosen) if chosen else nodes
+    if nodes > most:
+        raise InputError(
+            chosen, f"ports a node are too many for {nodes} nodes.",
+            f"One public address is enough for {most} nodes with so many.",
+        )  # fmt: skip
+    return chosen or outbound.default_ports(max(nodes, 1))
+
+
+def _share(number: int, ports: int) -> str:
+    first = FIRST_PORT + number * ports
+    return f"{first}-{first + ports - 1}"

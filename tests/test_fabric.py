@@ -1,0 +1,252 @@
+"""What Azure's side does to packets: routes, security groups, load balancers, the way out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from course.fabric.edge import MACHINES_OUTBOUND
+from course.predict import outcomes, predict
+from course.scenarios import DNS, FRONT, METADATA, PUBLIC, SCENARIOS, small_cluster
+from course.topology import Machine, Node, NodePool, Pod
+from course.trace import Disposition, Flow
+from course.virtual_network import SecurityRule, Subnet, UserRoute
+from course.world import build
+from tests.worlds import DELIVERED, MODELS, WORLDS, follow, reaches, with_routes, with_security
+
+# ---- routes and security groups -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_default_rules_of_a_security_group_let_the_cluster_work(model):
+    world = build(with_security(small_cluster(model)))
+    for scenario in SCENARIOS.values():
+        trace = predict(world, scenario.flow(world)).trace
+        before = predict(WORLDS[model], scenario.flow(WORLDS[model])).trace
+        assert trace.disposition == before.disposition, scenario.title
+
+
+def test_a_group_that_allows_only_nodes_silences_overlay_pods_of_other_nodes():
+    nodes, pods = "10.240.0.0/24", "10.244.0.0/16"
+    only_nodes = (
+        SecurityRule("nodes", 100, source=nodes, destination=nodes),
+        SecurityRule("rest", 4096, "Deny"),
+    )
+    world = build(with_security(small_cluster("overlay"), *only_nodes))
+    assert reaches(world, "node1", "node2", 10250)
+    assert reaches(world, "web-1", "web-2", 8080)
+    trace = follow(world, "web-1", "web-3", 8080)
+    assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
+    needed = (
+        SecurityRule("to-pods", 110, source=nodes, destination=pods),
+        SecurityRule("among-pods", 120, source=pods, destination=pods),
+    )
+    mended = build(with_security(small_cluster("overlay"), *only_nodes, *needed))
+    assert reaches(mended, "web-1", "web-3", 8080)
+    assert reaches(mended, "node1", "web-3", 8080)
+
+
+def test_a_security_group_remembers_what_it_allowed_and_asks_from_the_lowest_priority():
+    deny = SecurityRule("deny", 200, "Deny", "Outbound", "Tcp", port="80")
+    allow = SecurityRule(
+        "allow", 100, "Allow", "Outbound", "Tcp", destination="10.240.1.4/32", port="80"
+    )
+    world = build(with_security(small_cluster("overlay"), deny, allow))
+    assert reaches(world, "web-1", "vm-2")
+    assert follow(world, "web-1", "peer").disposition == Disposition.DROPPED
+
+
+def test_a_default_route_to_an_appliance_takes_what_leaves_the_network_and_nothing_else():
+    firewall = Machine("firewall", "10.240.1.9", forwards=True)
+    topology = small_cluster("overlay")
+    topology = replace(topology, machines=(*topology.machines, firewall))
+    world = build(with_routes(topology, UserRoute("0.0.0.0/0", "VirtualAppliance", "10.240.1.9")))
+    outward = follow(world, "web-1", "internet")
+    assert (outward.disposition, outward.path.count("firewall")) == (DELIVERED, 1)
+    assert "firewall" not in follow(world, "web-1", "vm-2").path
+    assert "firewall" not in follow(world, "web-1", "peer").path
+    assert "firewall" not in follow(world, "web-1", "web-3", 8080).path
+
+
+def test_a_more_special_user_route_wins_over_the_networks_own():
+    blocked = build(with_routes(small_cluster("overlay"), UserRoute("10.240.1.0/24", "None")))
+    assert follow(blocked, "web-1", "vm-2").disposition == Disposition.NO_ROUTE
+    assert reaches(blocked, "web-1", "vm-1")
+
+
+def test_networks_that_are_not_peered_from_both_sides_do_not_meet():
+    topology = small_cluster("node-subnet")
+    vnet, peered = topology.networks
+    one_sided = build(replace(topology, networks=(vnet, replace(peered, peerings=()))))
+    assert follow(one_sided, "web-1", "peer").disposition == Disposition.NO_ROUTE
+
+
+# ---- pod subnets --------------------------------------------------------------------------------
+
+DELEGATED = ["pod-subnet-dynamic", "pod-subnet-static"]
+DENY_ALL = SecurityRule("nobody", 100, "Deny")
+DENY_OUT = SecurityRule("nowhere", 100, "Deny", "Outbound")
+
+
+@pytest.mark.parametrize("model", DELEGATED)
+def test_pods_of_a_pod_subnet_meet_the_security_group_of_their_own_subnet(model):
+    topology = small_cluster(model)
+    shut = build(with_security(topology, DENY_ALL, subnet="pods"))
+    assert not reaches(shut, "vm-2", "web-1", 8080)
+    assert not reaches(shut, "web-3", "web-1", 8080)
+    assert reaches(shut, "vm-2", "node1", 10250)
+    silent = build(with_security(topology, DENY_OUT, subnet="pods"))
+    assert follow(silent, "web-1", "vm-2").ended_at == "azure"
+    assert reaches(silent, "node1", "vm-2")
+
+
+@pytest.mark.parametrize("model", DELEGATED)
+def test_the_security_group_of_the_node_subnet_has_no_say_in_its_pods(model):
+    shut = build(with_security(small_cluster(model), DENY_ALL, DENY_OUT))
+    assert reaches(shut, "vm-2", "web-1", 8080)
+    assert reaches(shut, "web-1", "vm-2")
+    assert not reaches(shut, "vm-2", "node1", 10250)
+    assert not reaches(shut, "node1", "vm-2")
+
+
+@pytest.mark.parametrize("model", ["node-subnet", "overlay"])
+def test_in_the_other_models_pods_meet_the_group_of_the_node_subnet(model):
+    shut = build(with_security(small_cluster(model), DENY_OUT))
+    assert not reaches(shut, "web-1", "vm-2")
+    assert not reaches(shut, "node1", "vm-2")
+
+
+@pytest.mark.parametrize("model", DELEGATED)
+def test_pods_of_a_pod_subnet_follow_its_route_table_and_not_that_of_their_nodes(model):
+    nowhere = UserRoute("10.240.1.0/24", "None")
+    of_pods = build(with_routes(small_cluster(model), nowhere, subnet="pods"))
+    assert follow(of_pods, "web-1", "vm-2").disposition == Disposition.NO_ROUTE
+    assert reaches(of_pods, "node1", "vm-2")
+    of_nodes = build(with_routes(small_cluster(model), nowhere))
+    assert follow(of_nodes, "node1", "vm-2").disposition == Disposition.NO_ROUTE
+    assert reaches(of_nodes, "web-1", "vm-2")
+
+
+# ---- the edge -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nobody_in_the_internet_reaches_a_private_address(model):
+    world = WORLDS[model]
+    for to, port in (("web-1", 8080), ("node1", 10250), ("vm-2", 80), ("10.240.0.200", 80)):
+        trace = follow(world, "internet", to, port)
+        assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "edge")
+
+
+def test_a_node_leaves_by_its_share_of_the_ports_and_others_by_theirs():
+    world = WORLDS["overlay"]
+    ports = {
+        name: follow(world, name, "internet").delivered.source_port
+        for name in ("web-1", "node1", "web-3", "node2")
+    }
+    assert ports == {"web-1": 1024, "node1": 1024, "web-3": 2048, "node2": 2048}
+
+
+def test_a_machine_beside_the_nodes_does_not_leave_by_the_clusters_address():
+    assert follow(WORLDS["overlay"], "vm-1", "internet").source_seen == MACHINES_OUTBOUND
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_outbound_ports_run_out_for_one_destination_and_not_for_another(model):
+    other = Machine("elsewhere", "203.0.113.20")
+    topology = small_cluster(model).changed(outbound_ports=8)
+    world, state = build(replace(topology, machines=(*topology.machines, other))), None
+    seen = []
+    for port in range(40000, 40008):
+        flow = Flow("web-1", "203.0.113.10", 80, source_port=port)
+        trace, state = predict(world, flow, state)
+        seen.append(trace.delivered.source_port)
+    assert sorted(seen) == list(range(1024, 1032))
+    ninth = replace(flow, source_port=40008)
+    lost = predict(world, ninth, state).trace
+    assert (lost.disposition, lost.ended_at) == (Disposition.DROPPED, "edge")
+    assert predict(world, replace(ninth, source="web-3"), state).trace.disposition == DELIVERED
+    assert predict(world, replace(ninth, destination="203.0.113.20"), state).trace.server
+
+
+# ---- what Azure itself answers ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_azures_dns_and_metadata_are_asked_in_the_name_of_the_node(model):
+    world = WORLDS[model]
+    for to, port, protocol in ((DNS, 53, "udp"), (DNS, 53, "tcp"), (METADATA, 80, "tcp")):
+        trace = follow(world, "web-3", to, port, protocol=protocol)
+        assert (trace.disposition, trace.server) == (DELIVERED, "azure")
+        assert trace.source_seen == world.address("node2")
+
+
+def test_no_route_table_and_no_security_group_keeps_a_machine_from_azures_dns():
+    topology = with_routes(small_cluster("overlay"), UserRoute("0.0.0.0/0", "None"))
+    world = build(with_security(topology, DENY_OUT))
+    assert reaches(world, "web-1", DNS, 53, protocol="udp")
+    assert not reaches(world, "web-1", "vm-2")
+
+
+def test_azures_dns_answers_nobody_on_premises_and_nobody_in_the_internet():
+    for stranger in ("office", "internet"):
+        assert not reaches(WORLDS["overlay"], stranger, DNS, 53, protocol="udp")
+
+
+# ---- probes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", [PUBLIC, FRONT])
+def test_a_group_that_shuts_probes_out_takes_every_node_out_of_the_load_balancer(address):
+    no_probes = SecurityRule("no-probes", 110, "Deny", source="AzureLoadBalancer")
+    topology = small_cluster("overlay")
+    assert reaches(build(with_security(topology)), "internet", address)
+    world = build(with_security(topology, no_probes))
+    trace = follow(world, "internet", address)
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "azure")
+    early = build(with_security(topology.changed(probes_acted=False), no_probes))
+    assert reaches(early, "internet", address)
+
+
+def test_a_group_that_shuts_out_one_probe_leaves_the_other_services_alone():
+    health = SecurityRule(
+        "no-health", 110, "Deny", protocol="Tcp", source="AzureLoadBalancer", port="32083"
+    )
+    world = build(with_security(small_cluster("overlay"), health))
+    assert not reaches(world, "internet", FRONT)
+    assert reaches(world, "internet", PUBLIC)
+
+
+# ---- node pools ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nodes_of_a_second_pool_stand_in_their_own_subnet_and_reach_all(model):
+    topology = with_pool(small_cluster(model))
+    world = build(topology)
+    assert world.address("node3").startswith("10.240.4.")
+    assert reaches(world, "web-1", "far-1", 8080)
+    assert reaches(world, "far-1", "web-3", 8080)
+    assert {way.result.server for way in outcomes(world, Flow("vm-2", PUBLIC, 80))} >= {"far-1"}
+    if model.startswith("pod-subnet"):
+        assert world.address("far-1").startswith("10.240.5.")
+
+
+def test_the_route_table_of_kubenet_stands_at_the_subnet_of_every_pool():
+    topology = with_pool(small_cluster("kubenet"))
+    cut = build(topology.changed(missing_routes=("node3",)))
+    assert not reaches(cut, "web-1", "far-1", 8080)
+
+
+def with_pool(topology):
+    """The same with a node pool in another subnet, of one node with a pod behind `web`."""
+    vnet, *others = topology.networks
+    subnets = (*vnet.subnets, Subnet("nodes2", "10.240.4.0/24"), Subnet("pods2", "10.240.5.0/24"))
+    cluster = topology.cluster
+    pool = NodePool("second", "nodes2", cluster.pod_subnet and "pods2", max_pods=20)
+    return replace(topology, networks=(replace(vnet, subnets=subnets), *others)).changed(
+        nodes=(*cluster.nodes, Node("node3", pool="second")),
+        pods=(*cluster.pods, Pod("far-1", "node3", {"app": "web"})),
+        more_pools=(pool,),
+    )

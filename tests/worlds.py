@@ -1,0 +1,49 @@
+"""The small cluster as a World of every model, and following flows through it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from course import networks
+from course.predict import predict
+from course.scenarios import small_cluster
+from course.trace import Disposition, Flow
+from course.world import build
+
+MODELS = [model.id for model in networks.all_models()]
+FLAT = ["node-subnet", "pod-subnet-dynamic", "pod-subnet-static"]
+ROUTED = ["kubenet", "overlay"]
+WORLDS = {model: build(small_cluster(model)) for model in MODELS}
+DELIVERED = Disposition.DELIVERED
+
+
+def follow(world, source, to, port=80, **more):
+    """The trace of a flow to a host or an address, chance always taking its first answer."""
+    address = world.address(to) if to in world.by_name else to
+    return predict(world, Flow(source, address, port, **more)).trace
+
+
+def reaches(world, source, to, port=80, **more):
+    return follow(world, source, to, port, **more).disposition == DELIVERED
+
+
+def with_subnet(topology, name, **fields):
+    """The same with other fields of one subnet of the first network: a route table, a group."""
+    vnet, *others = topology.networks
+    subnets = tuple(replace(each, **fields) if each.name == name else each for each in vnet.subnets)
+    return replace(topology, networks=(replace(vnet, subnets=subnets), *others))
+
+
+def with_security(topology, *rules, subnet="nodes"):
+    return with_subnet(topology, subnet, security=rules)
+
+
+def with_routes(topology, *routes, subnet="nodes"):
+    return with_subnet(topology, subnet, routes=routes)
+
+
+def with_host(world, host):
+    """A World in which a host is another one than what was described."""
+    return replace(
+        world, hosts=tuple(host if each.name == host.name else each for each in world.hosts)
+    )
