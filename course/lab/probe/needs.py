@@ -17,7 +17,12 @@ TOOLS = {
     "iptables-restore": "iptables",
 }
 # Programs for the learner to look around with. The lab runs without them.
-EXTRAS = {"conntrack": "conntrack"}
+EXTRAS = {
+    "conntrack": "conntrack",
+    "ping": "iputils-ping",
+    "traceroute": "traceroute",
+    "tcpdump": "tcpdump",
+}
 
 PLUGINS = ("bridge", "host-local", "portmap")
 PLUGIN_PACKAGE = "containernetworking-plugins"
