@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from course.lab.probe import live_lab_checks
+from course.lab.probe.report import live_lab_checks
 from course.machine import Check, install, run
 from course.personal_copy import COPY, ROOT
 
@@ -29,10 +29,12 @@ INSTALL_PACKAGES = (
     "make lab installs them; without make: python -m pip install -r requirements.lock"
 )
 
+Part = Callable[[], Check | tuple[Check, ...]]
+
 
 def examine(root: Path = ROOT) -> tuple[Check, ...]:
     """Look at everything. Never raises: what cannot be examined is a check that says so."""
-    parts: tuple[tuple[str, Callable[[], Check]], ...] = (
+    parts: tuple[tuple[str, Part], ...] = (
         ("Python", python_check),
         ("Packages", packages_check),
         ("Pictures", pictures_check),
@@ -41,14 +43,20 @@ def examine(root: Path = ROOT) -> tuple[Check, ...]:
         ("Your progress", progress_check),
         ("Exchange for classes", lambda: exchange_check(root)),
     )
-    return tuple(_safely(name, part) for name, part in (*parts, *live_lab_checks()))
+    return tuple(
+        check
+        for name, part in (*parts, ("Live lab", live_lab_checks))
+        for check in _safely(name, part)
+    )
 
 
-def _safely(name: str, part: Callable[[], Check]) -> Check:
+def _safely(name: str, part: Part) -> tuple[Check, ...]:
     try:
-        return part()
+        found = part()
     except Exception as error:
-        return Check(name, "limited", f"could not be examined: {type(error).__name__}: {error}")
+        says = f"could not be examined: {type(error).__name__}: {error}"
+        return (Check(name, "limited", says),)
+    return (found,) if isinstance(found, Check) else found
 
 
 def report(checks: Iterable[Check]) -> str:

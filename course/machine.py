@@ -50,19 +50,24 @@ def which(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
 
 
-def run(*command: str) -> Ran:
-    """Run a command for a few seconds at most; what it said, in English."""
+def run(*command: str, said: str = "", seconds: float = 5) -> Ran:
+    """Run a command for a few seconds at most; what it said, in English.
+
+    `said` is its standard input.
+    """
     try:
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL,
+            input=said,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, "LC_ALL": "C"},
             text=True,
             errors="replace",
-            timeout=5,
+            timeout=seconds,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        return Ran(None, f"{command[0]} does not end within {seconds:g} seconds")
+    except OSError as error:
         return Ran(None, str(error))
     return Ran(done.returncode, done.stdout.strip())

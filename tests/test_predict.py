@@ -449,6 +449,15 @@ def changed_worlds():
         "a route is missing": kubenet.changed(missing_routes=("node2",)),
         "cards forward nothing": kubenet.changed(nodes=off),
         "only nodes are let in": with_security(overlay, nodes, SecurityRule("no", 200, "Deny")),
+        "pods are guarded apart from nodes": with_routes(
+            with_security(
+                small_cluster("pod-subnet-dynamic"), SecurityRule("no", 200, "Deny"), subnet="pods"
+            ),
+            UserRoute("10.240.1.0/24", "None"),
+        ),
+        "probes are shut out": with_security(
+            overlay, SecurityRule("no", 200, "Deny", source="AzureLoadBalancer")
+        ),
         "an appliance": replace(bent, machines=(*bent.machines, firewall)),
         "two clusters": with_security(replace(overlay, clusters=(*overlay.clusters, blue))),
         "no address left on a card": flat.changed(
