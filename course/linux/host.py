@@ -24,6 +24,7 @@ SYSCTLS = {
     "net.ipv4.ip_forward": 0,
     "net.ipv4.conf.CONF.rp_filter": 0,
     "net.ipv4.conf.CONF.proxy_arp": 0,
+    "net.ipv4.conf.CONF.proxy_arp_pvlan": 0,
     "net.ipv4.conf.CONF.route_localnet": 0,
     "net.ipv4.conf.CONF.accept_local": 0,
     "net.bridge.bridge-nf-call-iptables": 1,  # once br_netfilter is loaded
@@ -173,21 +174,21 @@ class Host:
     def answers_arp(self, interface: str, target: str, asker: str) -> bool:
         """Whether the host says "that is me" when `asker` on a link asks who has an address.
 
-        It does for every address of its own, and with proxy_arp for what it would itself reach
-        by another interface. It answers nobody whose packets it would not take from there.
+        It does for every address of its own, with proxy_arp for what it would itself reach by
+        another interface, and with proxy_arp_pvlan for what it would reach by the same one. It
+        answers nobody whose packets it would not take from there.
         """
         if self.why_not_from(interface, asker, target):
             return False
         if self.address_type(target) == "LOCAL":
             return True
-        if not self.sysctl("net.ipv4.conf.CONF.proxy_arp", interface):
-            return False
         if not self.sysctl("net.ipv4.ip_forward"):
             return False
         found = self.route(target, source=asker, iif=interface)
         if found is None or found.route.type != "unicast":
             return False
-        return found.dev != interface
+        key = "proxy_arp_pvlan" if found.dev == interface else "proxy_arp"
+        return bool(self.sysctl(f"net.ipv4.conf.CONF.{key}", interface))
 
 
 @dataclass(frozen=True)
