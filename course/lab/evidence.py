@@ -224,9 +224,11 @@ class _Inquiry:
         return self.next_hop(found["dev"], found.get("gateway", self.packet.destination))
 
     def listens(self, packet: Packet) -> bool:
-        """Whether a socket waits for a packet."""
+        """Whether a socket waits for a packet, at its address or at every one."""
         kind = {"tcp": "-t", "udp": "-u"}[packet.protocol]
-        return bool(self.asked("ss", "-Hln", kind, f"sport = :{packet.destination_port}"))
+        found = self.asked("ss", "-Hln", kind, f"sport = :{packet.destination_port}")
+        at = {line.split()[3].rpartition(":")[0] for line in found.splitlines()}
+        return bool(at & {"0.0.0.0", packet.destination})
 
     def next_hop(self, dev: str, address: str) -> Lost | None:
         """Nobody on the link has the address, or only who sent the packet himself."""
