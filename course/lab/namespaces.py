@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import InputError
-from course.lab.probe import NAMESPACES, namespaces_verdict
-from course.machine import Ran, run, which
+from course.lab.probe.namespaces import in_namespaces
+from course.lab.probe.refusals import surroundings
+from course.lab.probe.verdicts import namespaces_verdict
 
 AGENT = (
     f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); "
@@ -196,11 +197,8 @@ def _failed(command: Command, output: Output) -> str:
 @functools.cache
 def _unshare() -> tuple[str, ...]:
     """The command that makes namespaces: as who we are, or as root of our own."""
-    unshare = which("unshare")
-    ran = Ran(None, "unshare is missing")
-    for user in ((), ("--user", "--map-root-user")) if unshare else ():
-        ran = run(str(unshare), *user, *NAMESPACES)
-        if ran.returncode == 0:
-            return (str(unshare), *user, *NAMESPACES[:-1])
-    verdict = namespaces_verdict(ran)
-    raise InputError("live lab", f"cannot run here: {verdict.says}", verdict.fix)
+    unshare, ran = in_namespaces("true")
+    verdict = namespaces_verdict(ran, surroundings())
+    if verdict.state != "works":
+        raise InputError("live lab", f"cannot run here: {verdict.says}", verdict.fix)
+    return unshare
