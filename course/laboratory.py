@@ -11,10 +11,12 @@ lab.close()
 
 from __future__ import annotations
 
+import platform
 import shlex
+import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from course.compare import Comparison, compare
 from course.errors import InputError
@@ -24,17 +26,35 @@ from course.lab.observe import observe
 from course.lab.probe.readiness import readiness
 from course.predict import Prediction, States, predict
 from course.topology import Topology
-from course.trace import Flow, Trace
+from course.trace import Disposition, Flow, Trace
 from course.world import World, build
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Who answered a flow that was sent many times, how often, and which source it saw."""
+    """What became of a flow that was sent many times, each time from a port of its own."""
 
-    servers: Counter[str] = field(default_factory=Counter)
-    sources: Counter[str] = field(default_factory=Counter)
-    ends: Counter[str] = field(default_factory=Counter)
+    flow: Flow
+    traces: tuple[Trace, ...]
+
+    @property
+    def servers(self) -> Counter[str]:
+        """Who answered, and how often."""
+        return Counter(trace.server for trace in self._delivered)
+
+    @property
+    def sources(self) -> Counter[str]:
+        """Which source a server saw, and how often, of those that were answered."""
+        return Counter(str(trace.source_seen) for trace in self._delivered)
+
+    @property
+    def ends(self) -> Counter[str]:
+        """How it ended, and how often."""
+        return Counter(str(trace.disposition) for trace in self.traces)
+
+    @property
+    def _delivered(self) -> list[Trace]:
+        return [each for each in self.traces if each.disposition == Disposition.DELIVERED]
 
     def __str__(self) -> str:
         counts = (("answered by", self.servers), ("saw", self.sources), ("ended", self.ends))
@@ -54,16 +74,20 @@ def demand_ready(topology: Topology) -> None:
 class Lab:
     """A Topology built out of network namespaces, and the World that predicts what it does.
 
-    `world` is that World, `state` what its hosts remember. `plugins` tells whether pods are made by
-    CNI plugins, as on a node, or straight from the World's data, which is faster. Close it, or use
-    `with`. Raises InputError for what cannot be, and where no lab can run.
+    `world` is that World, `state` what its hosts remember, `opened` when it was built, in seconds
+    of the monotonic clock. `plugins` tells whether pods are made by CNI plugins, as on a node, or
+    straight from the World's data, which is faster. Close it, or use `with`; one that nobody holds
+    any more closes by itself. Raises InputError for what cannot be, and where no lab can run.
     """
+
+    label = "live"
 
     def __init__(self, topology: Topology, plugins: bool = True) -> None:
         demand_ready(topology)
         self.world: World = build(topology)
         self.state: States = {}
         self._built = construct(self.world, plugins)
+        self.opened = time.monotonic()
         self._compared: list[tuple[Trace, Comparison]] = []
 
     def __enter__(self) -> Lab:
@@ -75,6 +99,18 @@ class Lab:
     def close(self) -> None:
         """Take everything away. May be called twice."""
         self._built.namespaces.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or has ended in another way."""
+        return self._built.namespaces.closed
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "A lab that is closed."
+        models = " and ".join(each.model for each in self.world.topology.clusters) or "no cluster"
+        hosts = f"{len(self.world.hosts)} hosts, each a network namespace"
+        return f"A {self.label} lab: {models}; {hosts}, on {platform.system()} {platform.release()}."
 
     def predict(self, flow: Flow) -> Prediction:
         """What will become of a flow, by the present World and what its hosts remember."""
@@ -105,14 +141,7 @@ class Lab:
 
     def observe_many(self, flow: Flow, times: int) -> Tally:
         """Send a flow many times, from a port of its own each, and count who answered."""
-        tally = Tally()
-        for _ in range(times):
-            seen = self.observe(flow)
-            tally.ends[str(seen.disposition)] += 1
-            if seen.delivered:
-                tally.servers[seen.server] += 1
-                tally.sources[seen.delivered.source] += 1
-        return tally
+        return Tally(flow, tuple(self.observe(flow) for _ in range(times)))
 
     def run(self, host: str, command: str | Sequence[str], timeout: float = 10) -> str:
         """What a command prints on a host, errors included: `lab.run("node1", "ip route")`.

@@ -18,11 +18,12 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from course.errors import InputError
 from course.lab.probe.namespaces import in_namespaces
@@ -79,6 +80,8 @@ class Namespaces:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             env={**os.environ, "PATH": PATH, "LC_ALL": "C"}, start_new_session=True,
         )  # fmt: skip
+        # also when nobody holds it any more, and when Python ends
+        self._end = weakref.finalize(self, _end, self._process, self._errors)
         self._rest = b""
         self._asked = 0
         self._lock = threading.Lock()
@@ -96,11 +99,12 @@ class Namespaces:
 
     def close(self) -> None:
         """End the agent; everything in its namespaces goes with it. May be called twice."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
-        self._process.wait(PATIENCE)
-        self._errors.close()
+        self._end()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the agent has ended, in whatever way."""
+        return not self._end.alive or self._process.poll() is not None
 
     def make(self, hosts: Mapping[str, Mapping[str, object]]) -> None:
         """Make a network namespace for each host, with settings (by path below /proc/sys)."""
@@ -184,6 +188,15 @@ class Namespaces:
             self._errors.seek(0)
             return self._errors.read().decode(errors="replace").strip()
         return ""
+
+
+def _end(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+    """End an agent: it ends when its input does."""
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):
+            pipe.close()  # type: ignore[union-attr]
+    process.wait(PATIENCE)
+    errors.close()
 
 
 def _failed(command: Command, output: Output) -> str:
