@@ -8,7 +8,7 @@ RUN    := $(VENV)/bin/python
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab planner resume test check exercises bench lock
+.PHONY: help lab planner resume test check exercises recordings bench lock
 
 help:
 	@echo 'make lab        set up the course and open it; ARGS="..." goes to JupyterLab'
@@ -17,6 +17,7 @@ help:
 	@echo 'make test       set up everything and run all tests; ARGS="..." goes to pytest'
 	@echo 'make check      lint, format and type checks'
 	@echo 'make exercises  regenerate exercises/ from solutions/'
+	@echo 'make recordings make anew what is shown where no live lab can run; on Linux'
 	@echo 'make bench      benchmarks; each prints a ratio of two things measured in one run'
 	@echo 'make lock       pin the newest versions that pyproject.toml allows'
 
@@ -39,6 +40,9 @@ check: $(VENV)/test-ready
 
 exercises: $(VENV)/lab-ready
 	@$(RUN) -m course exercises
+
+recordings: $(VENV)/lab-ready
+	@$(RUN) -m tools.recordings
 
 bench: $(VENV)/test-ready
 	@$(RUN) -m tests.bench

@@ -43,6 +43,11 @@ class Live:
         (output,) = self.built.namespaces.run(Command(words, host, timeout=timeout))
         return str(output) + f"(stopped after {timeout:g} s)\n" * output.late
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or has ended in another way."""
+        return self.built.namespaces.closed
+
     def close(self) -> None:
         """Take everything away. May be called twice."""
         self.built.namespaces.close()

@@ -27,7 +27,7 @@ LAYERS = [
     {"networks", "fabric"},
     {"planner", "world"},
     {"predict", "scenarios", "lab"},
-    {"compare", "laboratory"},
+    {"compare", "live", "recordings", "laboratory"},
     {"doctor", "exercises"},
     {"views"},
     {"commands", "__main__"},

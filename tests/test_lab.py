@@ -77,8 +77,8 @@ def test_a_scenario_goes_as_predicted(lab, name):
 
 
 def test_plugins_made_every_pod_as_the_world_says(lab):
-    found = read_back(lab._built, *lab.world.files, *lab.world.calls)
-    assert list(unlike(lab._built, found)) == []
+    found = read_back(lab._engine.built, *lab.world.files, *lab.world.calls)
+    assert list(unlike(lab._engine.built, found)) == []
     real = {name for node in lab.world.files for name in lab.run(node, "ls /sys/class/net").split()}
     named_by_chance = {link for node, link in lab.world.roles}
     assert len(lab.world.calls) == 4
@@ -283,7 +283,7 @@ def test_what_a_learner_changes_by_hand_is_read_back():
         lab.run("node1", "iptables -A FORWARD -p udp -j DROP")
         lab.run("node1", "sysctl -w net.ipv4.conf.cbr0.rp_filter=1")
         lab.run("web-1", "ip addr del 10.244.0.2/24 dev eth0")
-        told = "\n".join(unlike(lab._built, read_back(lab._built, "node1", "web-1")))
+        told = "\n".join(unlike(lab._engine.built, read_back(lab._engine.built, "node1", "web-1")))
     assert "node1 has besides: route in main: 10.9.0.0/16 via 10.240.0.1 dev eth0" in told
     assert "node1 has besides: -A FORWARD -p udp -j DROP" in told
     assert "node1 has besides: net.ipv4.conf.cbr0.rp_filter = 1" in told
@@ -488,7 +488,7 @@ def test_what_cannot_be_asked_is_refused_with_the_way_out(overlay):
 
 def test_a_tool_that_fails_is_quoted(overlay):
     with pytest.raises(LabError, match="ip link add on node1 failed: .*Not enough information"):
-        overlay._built.namespaces.must(Command(("ip", "link", "add"), "node1"))
+        overlay._engine.built.namespaces.must(Command(("ip", "link", "add"), "node1"))
 
 
 def test_a_closed_lab_says_so_and_may_be_closed_again():

@@ -1,13 +1,11 @@
-"""A Lab's engine that writes down what the live one answers.
+"""A Lab's engine that writes down what the live one answers: a tape with one session.
 
-With COURSE_RECORD in the environment, each Lab of this process writes a file into the folder that
-it names: a tape with one session.
+With COURSE_RECORD in the environment, each Lab writes such a file into the folder that it names.
 """
 
 from __future__ import annotations
 
 import platform
-import shlex
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -16,11 +14,9 @@ from course.live import Live
 from course.predict import States
 from course.recordings.digest import digest
 from course.recordings.shelf import file_name
-from course.recordings.tape import Event, Made, Said, Tape
+from course.recordings.tape import Event, Made, Said, Tape, spelled
 from course.trace import Flow, Trace
 from course.world import World
-
-VARIABLE = "COURSE_RECORD"
 
 
 class Recorder:
@@ -48,8 +44,13 @@ class Recorder:
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
         """Run a command on a host, and write down what it prints."""
         output = self._live.run(host, words, timeout)
-        self._note(Said(host, shlex.join(words), output))
+        self._note(Said(host, spelled(words), output))
         return output
+
+    @property
+    def closed(self) -> bool:
+        """Whether the live engine is."""
+        return self._live.closed
 
     def close(self) -> None:
         """Take everything away but the tape."""

@@ -1,61 +1,73 @@
 """A Lab's engine that answers from a tape: nothing is sent, no process is started.
 
 What a learner asks may come in another order than it was recorded in, and more often. Of the
-sessions that have an answer, the one is followed that has most of what was asked so far, in that
-order. So what `conntrack -L` prints belongs to the packets that were shown before.
+sessions that have an answer, the one is followed that went the way in which the learner goes. So
+what `conntrack -L` prints belongs to the packet that was shown before.
 
 >>> session = ["a -> tcp b:80", "b$ conntrack -L", "a -> tcp c:80", "b$ conntrack -L"]
 >>> follow(session, ["a -> tcp c:80", "b$ conntrack -L"])
-(2, 3)
+Way(went_on=(True, True), skipped=2, at=3)
 >>> follow(session, ["a -> tcp c:80", "b$ conntrack -L", "b$ conntrack -L"])
-(2, 1)
+Way(went_on=(False, True, True), skipped=2, at=1)
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from course.compare import compare
 from course.errors import InputError
 from course.predict import States
-from course.recordings.shelf import find
-from course.recordings.tape import Said, asked_of, question
+from course.recordings.tape import Said, Tape, question, spelled
 from course.trace import Flow, Trace
 from course.world import World
 
-LIVE = "To see it live: python -m course doctor tells what this machine lacks for that."
+LEAVE_OUT = "To see it live, leave live=False out."
+DOCTOR = "To see it live: python -m course doctor tells what this machine lacks for that."
 
 
-def follow(session: Sequence[str], asked: Sequence[str]) -> tuple[int, int]:
-    """How much of what was asked a session answers in its own order, and where that ends.
+class Way(NamedTuple):
+    """How a session goes along with what is asked: with which questions it goes on, the last one
+    first; how many events it skips for that; at which event it is then."""
 
-    A session that is at its end begins again.
-    """
-    agreed = at = after = 0
+    went_on: tuple[bool, ...]
+    skipped: int
+    at: int
+
+    @property
+    def nearness(self) -> tuple[tuple[bool, ...], int]:
+        """How near it comes to what is asked: the latest questions count most."""
+        return self.went_on, -self.skipped
+
+
+def follow(session: Sequence[str], asked: Sequence[str]) -> Way:
+    """The way through a session. At its end it begins again; but that is not to go on."""
+    went_on: list[bool] = []
+    skipped = at = after = 0
     for each in asked:
-        if each not in session:
+        went_on.append(each in session[after:])
+        if went_on[-1]:
+            at = session.index(each, after)
+            skipped += at - after
+        elif each in session:
+            at = session.index(each)
+        else:
             continue
-        ahead = each in session[after:]
-        at = session.index(each, after if ahead else 0)
-        agreed, after = agreed + ahead, at + 1
-    return agreed, at
+        after = at + 1
+    return Way(tuple(reversed(went_on)), skipped, at)
 
 
 class Replay:
-    """A World as it was recorded. `why` is what stands in the way of a live lab here, if anything.
+    """A World as a tape has it, if there is one. `why` is what stands in the way of a live lab."""
 
-    Raises InputError for a recording that is broken.
-    """
-
-    def __init__(self, world: World, why: str = "") -> None:
-        self._world, self._why = world, why
-        self._tape = find(world)
-        self._sessions = self._tape.sessions if self._tape else ()
+    def __init__(self, world: World, tape: Tape | None, why: str = "") -> None:
+        self._world, self._tape, self._why = world, tape, why
+        self._sessions = tape.sessions if tape else ()
         self._questions = [[*map(question, session)] for session in self._sessions]
         self._asked: list[str] = []
         self._shown: set[tuple[int, int]] = set()
-        self._begun_again = False
+        self._begun_again = self._closed = False
         self._memories: dict[int, list[States]] = {}
 
     @property
@@ -75,13 +87,19 @@ class Replay:
 
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
         """What a command printed on a host."""
-        session, at = self._answer(asked_of(host, shlex.join(words)), asked_of(host, ""))
+        session, at = self._answer(f"{host}$ {spelled(words)}", f"{host}$ ")
         said = self._sessions[session][at]
         assert isinstance(said, Said)
         return said.output
 
+    @property
+    def closed(self) -> bool:
+        """Whether somebody has closed it."""
+        return self._closed
+
     def close(self) -> None:
-        """Nothing to take away."""
+        """There is nothing to take away."""
+        self._closed = True
 
     def _answer(self, asked: str, alike: str) -> tuple[int, int]:
         """The session and the event in it that answer; `alike` is how similar questions begin."""
@@ -90,8 +108,8 @@ class Replay:
             raise self._unknown(asked, alike)
         self._asked.append(asked)
         ways = {number: follow(self._questions[number], self._asked) for number in able}
-        chosen = max(able, key=lambda number: ways[number][0])
-        found = chosen, ways[chosen][1]
+        chosen = max(able, key=lambda number: ways[number].nearness)
+        found = chosen, ways[chosen].at
         self._begun_again |= found in self._shown
         self._shown.add(found)
         return found
@@ -101,7 +119,7 @@ class Replay:
         like = [each for each in known if each.startswith(alike)]
         there = f"Recorded are: {'; '.join(like)}. " if like else ""
         what = "was not recorded" if self._tape else "was not recorded, nor was this cluster"
-        return InputError(asked, f"{what}.", there + LIVE)
+        return InputError(asked, f"{what}.", there + (DOCTOR if self._why else LEAVE_OUT))
 
     def _memory(self, number: int, at: int) -> States:
         """What hosts remembered before an event of a session."""

@@ -1,6 +1,6 @@
-"""The tapes that come with the course: a file each, next to this module, read when it is asked for.
+"""The tapes that come with the course: a file each, beside this module, read when it is asked for.
 
-A file is named after the network models in it and the digest of the World: kubenet-01acc6eae39bc8bf.
+A file is named after the network models of the World and its digest: kubenet-01acc6eae39bc8bf.json.
 """
 
 from __future__ import annotations

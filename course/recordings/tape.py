@@ -14,7 +14,8 @@ sessions=((Said(host='node1', command='ip route', output='default via 10.240.0.1
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class Said:
     @property
     def asked(self) -> str:
         """What was asked, as it stands after the prompt of a shell."""
-        return asked_of(self.host, self.command)
+        return f"{self.host}$ {self.command}"
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,15 @@ def linux(release: str) -> str:
     return "Linux " + ".".join(release.split(".")[:2])
 
 
-def asked_of(host: str, command: str) -> str:
-    """A question to a host, as text."""
-    return f"{host}$ {command}"
+def spelled(words: Sequence[str]) -> str:
+    """A command as text, the same whether a shell is asked to run it or not.
+
+    >>> spelled(["ip", "route"]), spelled(["sh", "-c", "ip route"]), spelled(["echo", "a  b"])
+    ('ip route', 'ip route', "echo 'a  b'")
+    """
+    if len(words) == 3 and [*words[:2]] == ["sh", "-c"]:
+        return words[2].strip()
+    return shlex.join(words)
 
 
 def question(event: Event) -> str:

@@ -37,7 +37,7 @@ OTHER = re.compile(
 
 
 def write(trace: Trace) -> dict[str, Any]:
-    """A Trace as JSON has it. Of a step, what is empty is left out."""
+    """A Trace as JSON has it. Of a step, what is as by default is left out."""
     told: dict[str, Any] = {
         "flow": f"{trace.flow} from {trace.flow.source_port}",
         "hops": [
@@ -80,7 +80,7 @@ def read_packet(text: str) -> Packet:
     if not text.startswith("icmp "):
         found = _matched(OTHER, text)
         return Packet(
-            found["protocol"], *(found[end].strip("[]") for end in ("source", "destination")),
+            found["protocol"], found["source"].strip("[]"), found["destination"].strip("[]"),
             int(found["source_port"]), int(found["destination_port"]), found["flags"] or "",
             ttl=int(found["ttl"] or 0),
         )  # fmt: skip
@@ -98,8 +98,8 @@ def _sighting(seen: Sighting) -> str:
 
 
 def _step(step: Step) -> dict[str, str]:
-    told = {each.name: str(getattr(step, each.name)) for each in fields(step)}
-    return {name: value for name, value in told.items() if value}
+    told = [(each.name, getattr(step, each.name), each.default) for each in fields(step)]
+    return {name: str(value) for name, value, default in told if value != default}
 
 
 def _read_hop(told: list[Any]) -> Hop:
