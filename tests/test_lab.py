@@ -487,7 +487,7 @@ def test_what_cannot_be_asked_is_refused_with_the_way_out(overlay):
 
 
 def test_a_tool_that_fails_is_quoted(overlay):
-    with pytest.raises(LabError, match="ip link add on node1 failed: .*Not enough information"):
+    with pytest.raises(LabError, match=r"ip link add on node1 failed: .*Not enough information"):
         overlay._built.namespaces.must(Command(("ip", "link", "add"), "node1"))
 
 

@@ -48,7 +48,7 @@ def trace(report: Report, disposition: Disposition, where: str, why: Step | None
 
 def _said(report: Report) -> Step | None:
     """The answer in the server's own words."""
-    server, packet = delivered(report)
+    _, packet = delivered(report)
     return Step("delivered", report.text, packet, packet) if report.text and packet else None
 
 
