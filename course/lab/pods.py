@@ -25,7 +25,7 @@ from typing import Any
 from course.cni.contract import CniError
 from course.cni.expected import COURSE_PTP
 from course.cni.install import program
-from course.cni.result import Result
+from course.cni.result import Result, agrees
 from course.cni.runtime import PluginCall, find_plugin
 from course.lab.build import of_interfaces
 from course.lab.built import Built
@@ -108,10 +108,10 @@ def _command(call: PluginCall, node: str, previous: Mapping[str, Any] | None) ->
     if plugin == AZURE:
         plugin, (stdin, environment) = COURSE_PTP, stand_in(call)
     try:
-        program = f"{OWN}/{plugin}" if plugin == COURSE_PTP else str(find_plugin(plugin, PATH))
+        file = f"{OWN}/{plugin}" if plugin == COURSE_PTP else str(find_plugin(plugin, PATH))
     except CniError as error:
         raise LabError(str(error)) from error
-    return Command((program,), node, json.dumps(stdin), {**environment, "CNI_PATH": PATH})
+    return Command((file,), node, json.dumps(stdin), {**environment, "CNI_PATH": PATH})
 
 
 def stand_in(call: PluginCall) -> tuple[dict[str, Any], dict[str, str]]:
@@ -134,7 +134,7 @@ def _result(pod: str, call: PluginCall, output: Output) -> Any:
         raise LabError(f"{call.plugin} could not make {pod}: {str(output).strip()}")
     printed = json.loads(output.out)
     found, wanted = Result.from_json(printed), call.expected
-    if wanted and (found.ips, found.routes) != (wanted.ips, wanted.routes):
+    if wanted and not agrees(wanted, found):
         raise LabError(f"{call.plugin} made something else of {pod}: {found}, not {wanted}")
     return printed
 
