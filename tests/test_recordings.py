@@ -30,6 +30,7 @@ from course.topology import Machine
 from course.trace import Disposition, Flow, Hop, Sighting, Trace, differences
 from course.world import build
 from tests.conftest import ROOT
+from tests.labs import LIVE
 from tests.surroundings import no_filters
 from tests.worlds import MODELS, WORLDS, with_host
 
@@ -39,8 +40,9 @@ MADE = Made("2026-11-26", "6.18.2", "iptables v1.8.9 (nf_tables)")
 
 
 def needs_namespaces(test):
-    why = readiness().why_not
-    return pytest.mark.lab(pytest.mark.skipif(not readiness().can_run, reason=why or "no")(test))
+    for mark in LIVE:
+        test = mark(test)
+    return test
 
 
 def recorded(model):
@@ -160,7 +162,7 @@ def lab(request):
         yield made
 
 
-@pytest.mark.lab
+@needs_namespaces
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_was_recorded_happens_here_as_well(lab, name):
     flow = SCENARIOS[name].flow(lab.world)
@@ -462,7 +464,8 @@ def forbidding(code):
     """Code in a process that may make no namespaces: a filter of system calls forbids it."""
     if why := no_filters():
         pytest.skip(f"cannot be provoked here: {why}")
-    return f"from tests.surroundings import forbid\nforbid('unshare', {errno.EPERM})\n{code}"
+    return f"from tests.labs import LIVE
+from tests.surroundings import forbid\nforbid('unshare', {errno.EPERM})\n{code}"
 
 
 def shown(text):
