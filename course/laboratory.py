@@ -100,7 +100,9 @@ class Lab:
             return "A lab that is closed."
         models = " and ".join(each.model for each in self.world.topology.clusters) or "no cluster"
         hosts = f"{len(self.world.hosts)} hosts, each a network namespace"
-        return f"A {self.label} lab: {models}; {hosts}, on {platform.system()} {platform.release()}."
+        return (
+            f"A {self.label} lab: {models}; {hosts}, on {platform.system()} {platform.release()}."
+        )
 
     def predict(self, flow: Flow) -> Prediction:
         """What will become of a flow, by the present World and what its hosts remember."""
