@@ -23,6 +23,7 @@ from course.errors import InputError
 from course.lab.construct import construct
 from course.lab.namespaces import Command
 from course.lab.observe import observe
+from course.lab.probe.readiness import readiness
 from course.predict import Prediction, States, predict
 from course.topology import Topology
 from course.trace import Disposition, Flow, Trace
@@ -62,6 +63,14 @@ class Tally:
         )
 
 
+def demand_ready(topology: Topology) -> None:
+    """Raises InputError, with the cure, for a cluster that this machine cannot build live."""
+    ready = readiness()
+    for cluster in topology.clusters:
+        if cluster.model not in ready.models:
+            raise InputError(cluster.model, "cannot be built live here.", ready.why_not)
+
+
 class Lab:
     """A Topology built out of network namespaces, and the World that predicts what it does.
 
@@ -74,6 +83,7 @@ class Lab:
     label = "live"
 
     def __init__(self, topology: Topology, plugins: bool = True) -> None:
+        demand_ready(topology)
         self.world: World = build(topology)
         self.state: States = {}
         self._built = construct(self.world, plugins)

@@ -163,9 +163,11 @@ class _Walk:
         """
         host, other = self.world.host(name), self.world.host(far.host)
         link = other.interface(far.interface)
-        told = (n for n in host.neighbours if (n.address, n.dev) == (sent.next_hop, sent.interface))
-        if any(neighbour.mac == link.mac for neighbour in told if neighbour.mac):
-            return True
+        told = [
+            n.mac for n in host.neighbours if (n.address, n.dev) == (sent.next_hop, sent.interface)
+        ]
+        if any(told):
+            return link.mac in told
         if link.master and other.port_of(link.master, sent.next_hop):
             return True
         return other.answers_arp(link.master or link.name, sent.next_hop, sent.asker)

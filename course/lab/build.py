@@ -76,7 +76,7 @@ def build(
         Command(("ip", "-batch", "-"), host.name, addresses(host) + ways(host)) for host in hosts
     ]
     commands += (
-        Command(restore, host.name, host.netfilter.text() + "\n")
+        Command((*restore, "--noflush"), host.name, in_parts(host.netfilter))
         for host in hosts
         if host.netfilter != Ruleset()
     )
@@ -167,6 +167,34 @@ def _ways(host: Host) -> Iterator[str]:
     for each in host.neighbours:
         if each.mac:
             yield f"neigh add {each.address} lladdr {each.mac} dev {each.dev} nud permanent"
+
+
+def in_parts(rules: Ruleset, most: int = 100) -> str:
+    """Rules for iptables-restore --noflush, no more than `most` in one go.
+
+    An ordinary user's iptables sends the kernel no more than 208 KiB at once (net.core.wmem_max).
+
+    >>> from course.linux.ruleset import parse
+    >>> rules = parse("*raw\\n-A OUTPUT -j ACCEPT\\n-A OUTPUT -j DROP\\nCOMMIT")
+    >>> print(in_parts(rules, most=1), end="")
+    *raw
+    :PREROUTING ACCEPT [0:0]
+    :OUTPUT ACCEPT [0:0]
+    -A OUTPUT -j ACCEPT
+    COMMIT
+    *raw
+    -A OUTPUT -j DROP
+    COMMIT
+    """
+    lines, table, count = list[str](), "", 0
+    for line in rules.text().splitlines():
+        if line.startswith("*"):
+            table, count = line, 0
+        elif line.startswith("-A") and (count := count + 1) > most:
+            lines += ("COMMIT", table)
+            count = 1
+        lines.append(line)
+    return "\n".join((*lines, ""))
 
 
 def _named(link: Interface) -> str:

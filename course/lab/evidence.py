@@ -1,7 +1,7 @@
 """Why a packet went no further: the host where it was seen last is asked, and nobody else.
 
-Asked are, in this order: the counters of its rules, the addresses that it takes from a wire, its
-routes (`ip route get`), its sockets, its neighbours. So a disposition is what the kernel says; the
+Asked are, in this order: the ports of its bridge, the counters of its rules, the addresses that it
+takes from a wire, its routes (`ip route get`), its sockets, its neighbours. So a disposition is what the kernel says; the
 World's data is not looked at.
 """
 
@@ -138,7 +138,7 @@ class _Inquiry:
     def lost(self) -> Lost:
         """Whatever explains it first."""
         return (
-            self.by_a_rule() or self.martian() or self.by_routing()
+            self.at_a_port() or self.by_a_rule() or self.martian() or self.by_routing()
             or self.end(Disposition.DROPPED, "nothing on the host tells why")
         )  # fmt: skip
 
@@ -194,7 +194,7 @@ class _Inquiry:
         found, said = self.route(packet.destination, source, self.came_by)
         if found is None:
             stays = self.came_by and not self.sysctl("net.ipv4.ip_forward")
-            if stays and self.route(packet.destination, source, "")[0]:
+            if stays and self.route(packet.destination, "0.0.0.0", "")[0]:
                 why_not = "net.ipv4.ip_forward = 0"
                 return self.end(Disposition.NOT_FORWARDED, "for another host", why_not)
             return self.end(Disposition.NO_ROUTE, f"no way to {packet.destination}", said)
@@ -235,11 +235,21 @@ class _Inquiry:
         near = self.read("ip", "-j", "neigh", "show", address, "dev", dev)
         if not near or {"FAILED", "INCOMPLETE"} & set(near[0]["state"]):
             return self.end(Disposition.NO_NEIGHBOUR, f"nobody on {dev} has {address}")
-        behind = [
-            each["ifname"]
-            for each in self.read("bridge", "-j", "fdb", "show", "br", dev)
-            if each["mac"] == near[0].get("lladdr")
-        ]
-        if self.port and self.port in behind:
+        return None
+
+    def at_a_port(self) -> Lost | None:
+        """It was to leave a bridge by the port that it came in by, and may not.
+
+        The bridge decides before any rule: a promiscuous one hands a copy to the host all the same,
+        which may be dropped later by a rule.
+        """
+        if self.came_by == self.port:
+            return None
+        near = self.read("ip", "-j", "neigh", "show", self.packet.destination, "dev", self.came_by)
+        macs = {each.get("lladdr") for each in near}
+        learned = self.read("bridge", "-j", "fdb", "show", "br", self.came_by)
+        behind = {each["ifname"] for each in learned if each["mac"] in macs}
+        (port,) = self.read("bridge", "-j", "-d", "link", "show", "dev", self.port)
+        if self.port in behind and not port["hairpin"]:
             return self.end(Disposition.NO_NEIGHBOUR, f"it came in by {self.port}", "hairpin off")
         return None

@@ -30,6 +30,9 @@ def observe(built: Built, flow: Flow) -> Trace:
     if report.answered:
         return trace(report, Disposition.DELIVERED, flow.source)
     lost = why(built, report, before)
+    if lost.disposition == Disposition.NO_NEIGHBOUR:
+        # when a host gives up its ARP it says so, seconds later: no part of a Trace
+        report = replace(report, seen=report.way)
     return trace(report, lost.disposition, lost.where, lost.step)
 
 

@@ -32,13 +32,13 @@ from course.cni.runtime import PluginCall, find_plugin
 from course.lab.build import of_interfaces
 from course.lab.built import Built
 from course.lab.namespaces import Command, LabError, Namespaces, Output
-from course.lab.probe import PLUGIN_FOLDERS
+from course.lab.probe.needs import Needs
 from course.linux.host import Host
 from course.linux.interfaces import loopback
 from course.world import World
 
 OWN = "/run/plugins"  # in the lab's namespaces
-PATH = os.pathsep.join((OWN, *map(str, PLUGIN_FOLDERS)))
+PATH = os.pathsep.join((OWN, *Needs().plugin_folders))
 AZURE = "azure-vnet"
 
 

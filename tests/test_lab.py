@@ -1,0 +1,560 @@
+"""The live lab: what is predicted is what really happens, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from course.compare import compare
+from course.errors import InputError
+from course.kubeproxy.objects import LoadBalancerIngress, Service, ServicePort
+from course.lab.namespaces import Command, LabError
+from course.lab.probe.readiness import readiness
+from course.lab.read_back import read_back, unlike
+from course.laboratory import Lab
+from course.linux.interfaces import Neighbour
+from course.linux.routing import Route
+from course.scenarios import CLUSTER_IP, INTERNAL, PLACES, PUBLIC, SCENARIOS, local, small_cluster
+from course.topology import Cluster, Exposure, Machine, Node, Pod
+from course.trace import Disposition, Flow
+from course.virtual_network import SecurityRule, UserRoute
+from tests.conftest import ROOT
+from tests.worlds import MODELS, with_host, with_routes, with_security
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(not readiness().can_run, reason=readiness().why_not or "it can run"),
+]
+EXAMPLES = int(os.environ.get("COURSE_LAB_EXAMPLES", "60"))
+KILLS = int(os.environ.get("COURSE_LAB_KILLS", "6"))
+DELIVERED = Disposition.DELIVERED
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def lab(request):
+    """The small cluster of every model, its pods made by plugins."""
+    with Lab(small_cluster(request.param)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def overlay():
+    with Lab(small_cluster("overlay"), plugins=False) as made:
+        yield made
+
+
+def as_predicted(lab, flow):
+    """What was seen of a flow, once it was found to be what was predicted."""
+    seen = lab.observe(flow)
+    found = lab.compare(seen)
+    assert found.equal, "\n".join((str(flow), *found.differences, seen.explain()))
+    trace = found.prediction.trace
+    assert trace == seen
+    assert (trace.server, trace.delivered) == (seen.server, seen.delivered), str(flow)
+    return seen
+
+
+# ---- what is predicted is what happens -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_scenario_goes_as_predicted(lab, name):
+    as_predicted(lab, SCENARIOS[name].flow(lab.world))
+
+
+def test_plugins_made_every_pod_as_the_world_says(lab):
+    found = read_back(lab._built, *lab.world.files, *lab.world.calls)
+    assert list(unlike(lab._built, found)) == []
+    real = {name for node in lab.world.files for name in lab.run(node, "ls /sys/class/net").split()}
+    named_by_chance = {link for node, link in lab.world.roles}
+    assert len(lab.world.calls) == 4
+    assert not real & named_by_chance, "the plugins would have drawn the names of the World"
+
+
+def test_each_node_has_its_own_configuration_of_plugins(lab):
+    for node, files in lab.world.files.items():
+        for path, text in files.items():
+            assert lab.run(node, ["cat", path]) == text
+    assert lab.run("vm-1", "ls /etc/cni") == ""
+
+
+def test_a_plugin_remembers_on_its_node_which_address_it_gave(lab):
+    given_out = lab.run("node1", "find /var/lib/cni -name 10.2*").split()
+    assert [Path(file).name for file in sorted(given_out)] == sorted(
+        lab.world.address(pod) for pod in ("web-1", "web-2")
+    )
+
+
+def test_hosts_ask_for_each_other_by_arp(lab):
+    as_predicted(lab, Flow("vm-1", lab.world.address("vm-2"), 80))
+    assert "12:34:56:78:9a:bc" in lab.run("vm-1", "ip neigh")
+    assert "PERMANENT" not in lab.run("node1", "ip neigh")
+
+
+ENDS = {
+    "a closed port": ("vm-1", "node1", 9, "tcp", Disposition.REFUSED),
+    "a closed UDP port": ("vm-1", "node1", 9, "udp", Disposition.REFUSED),
+    "a ping": ("web-1", "web-3", 0, "icmp", DELIVERED),
+    "a ping to oneself": ("web-1", "127.0.0.1", 0, "icmp", DELIVERED),
+    "a ping to a ClusterIP": ("web-1", CLUSTER_IP, 0, "icmp", None),
+    "an address of nobody": ("vm-2", "10.240.0.77", 80, "tcp", Disposition.DROPPED),
+    "a private range of nobody": ("vm-2", "10.9.9.9", 80, "tcp", Disposition.NO_ROUTE),
+    "a front end asked for another port": ("vm-2", INTERNAL, 81, "tcp", Disposition.DROPPED),
+    "a node port of nobody": ("internet", PUBLIC, 30080, "tcp", None),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_whatever_becomes_of_a_packet_is_seen_where_it_was_predicted(lab, name):
+    source, to, port, protocol, end = ENDS[name]
+    address = lab.world.address(to) if to in lab.world.by_name else to
+    seen = as_predicted(lab, Flow(source, address, port, protocol))
+    assert end in (None, seen.disposition)
+
+
+@pytest.mark.parametrize("hairpin", [True, False])
+@pytest.mark.parametrize("filtered", [True, False])
+def test_a_kubenet_pod_that_calls_itself_and_its_neighbour_through_a_service(hairpin, filtered):
+    topology = small_cluster("kubenet").changed(hairpin=hairpin, bridge_calls_iptables=filtered)
+    with Lab(topology) as lab:
+        itself = as_predicted(lab, Flow("web-1", local().service.cluster_ips[0], 80))
+        beside = as_predicted(lab, Flow("web-2", local().service.cluster_ips[0], 80))
+    # without br_netfilter it is routed, and leaves the bridge as a packet of the host's
+    assert (itself.disposition == DELIVERED) == (hairpin or not filtered)
+    assert beside.disposition == (DELIVERED if filtered else Disposition.UNASKED)
+
+
+def test_a_host_that_refuses_says_which_rule_did(overlay):
+    seen = as_predicted(overlay, SCENARIOS["nobody there"].flow(overlay.world))
+    (why,) = (step for hop in seen.hops for step in hop.steps)
+    assert "has no endpoints" in why.decided_by
+    assert why.decided_by.endswith("-j REJECT --reject-with icmp-port-unreachable")
+
+
+def test_a_packet_dies_of_a_missing_route_in_the_fabric():
+    with Lab(small_cluster("kubenet").changed(missing_routes=("node1", "node2"))) as lab:
+        seen = as_predicted(lab, SCENARIOS["across nodes"].flow(lab.world))
+    assert (seen.disposition, seen.ended_at) == (Disposition.NO_ROUTE, "azure")
+
+
+# ---- what hosts remember -------------------------------------------------------------------------
+
+
+def test_a_source_port_is_used_once(overlay):
+    flow = Flow("peer", overlay.world.address("vm-1"), 80, source_port=41000)
+    assert [as_predicted(overlay, flow).flow.source_port for _ in range(3)] == [41000, 41001, 41002]
+
+
+def test_two_clients_with_one_port_stay_apart_behind_one_node(overlay):
+    for source in ("web-1", "web-2"):
+        flow = Flow(source, overlay.world.address("vm-2"), 80, source_port=42000)
+        seen = as_predicted(overlay, flow)
+        assert seen.delivered.source == "10.240.0.4"
+
+
+def test_a_sticky_service_keeps_its_client():
+    service = replace(local().service, session_affinity="ClientIP")
+    everyone = Exposure(service, {"app": "web"})
+    with Lab(small_cluster("overlay").changed(exposures=(everyone,)), plugins=False) as lab:
+        servers = {
+            as_predicted(lab, Flow("web-1", service.cluster_ips[0], 80)).server for _ in range(8)
+        }
+    assert len(servers) == 1
+
+
+def test_many_flows_reach_every_pod_of_a_service(overlay):
+    tally = overlay.observe_many(Flow("vm-2", overlay.world.address("node1"), 30080), 40)
+    assert set(tally.servers) == {"web-1", "web-2", "web-3", "web-4"}
+    assert (sum(tally.servers.values()), set(tally.sources)) == (40, {"10.240.0.4"})
+    assert f"ended delivered: {40}" in str(tally)
+
+
+# ---- what is planted is found --------------------------------------------------------------------
+
+
+def changed(host, **fields):
+    return lambda world: with_host(world, replace(world.host(host), **fields))
+
+
+def without(host, what, words):
+    """A World in which a host lacks whatever says these words."""
+
+    def lacking(world):
+        things = getattr(world.host(host), what)
+        kept = tuple(each for each in things if words not in str(each))
+        assert len(kept) < len(things)
+        return changed(host, **{what: kept})(world)
+
+    return lacking
+
+
+def with_rules(host, text):
+    return lambda world: changed(host, netfilter=world.host(host).netfilter.apply(text))(world)
+
+
+def with_sysctl(host, key, value):
+    return lambda world: changed(host, sysctls={**world.host(host).sysctls, key: value})(world)
+
+
+def with_link(host, name, **fields):
+    def relinked(world):
+        links = (
+            replace(link, **fields) if link.name == name else link
+            for link in world.host(host).interfaces
+        )
+        return changed(host, interfaces=tuple(links))(world)
+
+    return relinked
+
+
+def crossed(world):
+    """A World in which the wires of two nodes are swapped in the fabric."""
+    swapped = {"nic-node1": "node2", "nic-node2": "node1"}
+    links = (
+        replace(link, peer_host=swapped.get(link.name, link.peer_host))
+        for link in world.host("azure").interfaces
+    )
+    return changed("azure", interfaces=tuple(links))(world)
+
+
+PLANTED = {
+    "a rule is missing": ("to a VM", with_rules("node1", "*nat\n:IP-MASQ-AGENT - [0:0]\nCOMMIT\n")),
+    "a rule too many": (
+        "across nodes", with_rules("node2", "*filter\n-I FORWARD 1 -p tcp -j DROP\nCOMMIT\n")
+    ),
+    "a rule refuses in other words": (
+        "nobody there",
+        with_rules(
+            "node1",
+            "*filter\n-I FORWARD 1 -d 10.0.0.82 -p tcp -j REJECT --reject-with tcp-reset\nCOMMIT\n",
+        ),
+    ),
+    "a route is missing": ("on a node", without("node1", "routes", "10.244.0.3 ")),
+    "a route leads nowhere": (
+        "to a VM", changed("node1", routes=(Route("default", type="blackhole"),))
+    ),
+    "a policy rule is missing": ("across nodes", without("azure", "rules", "lookup 51")),
+    "another address": ("across nodes", with_link("web-1", "eth0", addresses=("10.244.0.9/24",))),
+    "it forwards nothing": ("across nodes", with_sysctl("node2", "net.ipv4.ip_forward", 0)),
+    "nobody answers ARP for others": (
+        "beside each other", with_sysctl("azure", "net.ipv4.conf.all.proxy_arp", 0)
+    ),
+    "a neighbour is elsewhere": (
+        "on a node",
+        changed("web-1", neighbours=(Neighbour("169.254.1.1", "eth0", "aa:aa:aa:aa:aa:ab"),)),
+    ),
+    "wires are crossed": ("across nodes", crossed),
+    "an interface is down": ("across nodes", with_link("node2", "eth0", up=False)),
+    "nobody listens": ("across nodes", changed("web-3", sockets=())),
+}  # fmt: skip
+
+
+def planted_flow(world, name):
+    if name == "beside each other":
+        return Flow("vm-1", world.address("node1"), 10250)
+    return SCENARIOS[name].flow(world)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_is_wrong_in_the_model_makes_a_difference(overlay, name):
+    scenario, plant = PLANTED[name]
+    seen = overlay.observe(planted_flow(overlay.world, scenario))
+    assert overlay.compare(seen).equal
+    assert not compare(plant(overlay.world), seen).equal
+
+
+def test_what_a_learner_changes_by_hand_is_read_back():
+    with Lab(small_cluster("kubenet")) as lab:
+        lab.run("node1", "ip route add 10.9.0.0/16 via 10.240.0.1")
+        lab.run("node1", "iptables -A FORWARD -p udp -j DROP")
+        lab.run("node1", "sysctl -w net.ipv4.conf.cbr0.rp_filter=1")
+        lab.run("web-1", "ip addr del 10.244.0.2/24 dev eth0")
+        told = "\n".join(unlike(lab._built, read_back(lab._built, "node1", "web-1")))
+    assert "node1 has besides: route in main: 10.9.0.0/16 via 10.240.0.1 dev eth0" in told
+    assert "node1 has besides: -A FORWARD -p udp -j DROP" in told
+    assert "node1 has besides: net.ipv4.conf.cbr0.rp_filter = 1" in told
+    assert "web-1 lacks: route in main: 0.0.0.0/0 via 10.244.0.1 dev eth0" in told.replace(
+        "default", "0.0.0.0/0"
+    )
+
+
+# ---- any cluster ---------------------------------------------------------------------------------
+
+
+def service(at, kind, policy, address, sticky):
+    port, node_port = ServicePort(80, "http", target_port=8080), 30080 + at
+    if kind != "ClusterIP":
+        port = replace(port, node_port=node_port)
+    ingress = (LoadBalancerIngress(f"{address}{at}"),) if kind == "LoadBalancer" else ()
+    return Service(
+        "default", f"s{at}", (f"10.0.0.8{at}",), (port,), kind, load_balancer_ingress=ingress,
+        external_traffic_policy=policy if kind != "ClusterIP" else "Cluster",
+        session_affinity="ClientIP" if sticky else "None",
+    )  # fmt: skip
+
+
+services = st.builds(
+    service, st.just(0), st.sampled_from(["ClusterIP", "NodePort", "LoadBalancer"]),
+    st.sampled_from(["Cluster", "Local"]), st.sampled_from(["198.51.100.8", "10.240.0.20"]),
+    st.booleans(),
+)  # fmt: skip
+
+
+@st.composite
+def exposed(draw):
+    """Up to two Services of any type and policy, before all pods or some."""
+    found = []
+    for at in range(draw(st.integers(0, 2))):
+        drawn = draw(services)
+        made = service(
+            at, drawn.type, drawn.external_traffic_policy, draw(
+                st.sampled_from(["198.51.100.8", "10.240.0.20"])
+            ), drawn.session_affinity == "ClientIP",
+        )  # fmt: skip
+        labels = draw(st.sampled_from([{"app": "web"}, {"app": "web", "n": "1"}]))
+        found.append(Exposure(made, labels))
+    return tuple(found)
+
+
+SECURITY = (
+    SecurityRule("no-web", 200, "Deny", "Outbound", "Tcp", port="80"),
+    SecurityRule("no-others", 210, "Deny", source="10.240.1.0/24"),
+    SecurityRule("nodes", 220, source="10.240.0.0/24", destination="10.240.0.0/24"),
+    SecurityRule("no", 4000, "Deny"),
+)
+ROUTES = (
+    UserRoute("0.0.0.0/0", "VirtualAppliance", "10.240.1.9"),
+    UserRoute("10.241.0.0/16", "VirtualAppliance", "10.240.1.9"),
+    UserRoute("10.240.1.0/24", "None"),
+)
+
+
+@st.composite
+def topologies(draw):
+    """A small cluster of any model, in a network with or without routes and security groups."""
+    model, count = draw(st.sampled_from(MODELS)), draw(st.integers(1, 3))
+    names = [f"node{n + 1}" for n in range(count)]
+    chance = st.integers(0, 4).map(bool)
+    pods = tuple(
+        Pod(f"web-{at + 1}", draw(st.sampled_from(names)),
+            {"app": "web", "n": draw(st.sampled_from("12"))}, ready=draw(chance))
+        for at in range(draw(st.integers(1, 4)))
+    )  # fmt: skip
+    cluster = Cluster(
+        model, "nodes", tuple(Node(name, ip_forwarding=draw(chance)) for name in names), pods,
+        draw(exposed()), pod_subnet="pods" if model.startswith("pod-subnet") else "", max_pods=15,
+        missing_routes=tuple(name for name in names if not draw(chance)),
+        probes_acted=draw(chance), hairpin=draw(chance), bridge_calls_iptables=draw(chance),
+    )  # fmt: skip
+    topology = replace(small_cluster(model), clusters=(cluster,))
+    if draw(st.booleans()):
+        topology = with_security(topology, *draw(st.lists(st.sampled_from(SECURITY), unique=True)))
+    if draw(st.booleans()):
+        firewall = Machine("firewall", "10.240.1.9", forwards=draw(chance))
+        topology = replace(topology, machines=(*PLACES, firewall))
+        routes = draw(st.lists(st.sampled_from(ROUTES), unique=True))
+        topology = with_routes(topology, *routes)
+    return topology
+
+
+@st.composite
+def flows(draw, lab):
+    """Any host that calls another one, a Service, or an address of nobody."""
+    world = lab.world
+    hosts = [name for name in world.by_name if name not in ("azure", "edge")]
+    fronts = [
+        ip
+        for each in world.topology.cluster.services
+        for ip in (*each.cluster_ips, *(front.ip for front in each.load_balancer_ingress))
+    ]
+    source = draw(st.sampled_from(hosts))
+    to = draw(st.sampled_from([*hosts, *fronts * 3, "10.244.9.9", "10.9.9.9", "8.8.8.8"]))
+    protocol = draw(st.sampled_from(["tcp", "tcp", "udp", "icmp"]))
+    port = 0 if protocol == "icmp" else draw(st.sampled_from([80, 8080, 30080, 30081, 10250]))
+    return Flow(source, world.address(to) if to in world.by_name else to, port, protocol)
+
+
+@given(topologies(), st.booleans(), st.data())
+@settings(
+    deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)  # fmt: skip
+def test_any_flow_through_any_cluster_goes_as_predicted(topology, plugins, data):
+    with Lab(topology, plugins) as lab:
+        for _ in range(5):
+            as_predicted(lab, data.draw(flows(lab)))
+
+
+# ---- who may run it ------------------------------------------------------------------------------
+
+AS_ANYBODY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from course import networks
+from course.laboratory import Lab
+from course.scenarios import SCENARIOS, small_cluster
+for model in networks.all_models():
+    with Lab(small_cluster(model.id)) as lab:
+        for name, scenario in SCENARIOS.items():
+            found = lab.compare(lab.observe(scenario.flow(lab.world)))
+            assert found.equal, (model.id, name, found.differences)
+print("as predicted")
+"""
+
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+def python_for_anybody():
+    """A Python that an ordinary user may start; root's may lie in a folder of root's."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        tried = [*NOBODY, "sh", "-c", f"{python} -c 'import tomllib'"]
+        if subprocess.run(tried, capture_output=True, check=False).returncode == 0:
+            return python
+    return pytest.skip("an ordinary user may start no Python here")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="this is an ordinary user already")
+def test_an_ordinary_user_sees_the_same():
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        shutil.copytree(
+            ROOT / "course", Path(folder) / "course", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        venv = [python_for_anybody(), "-m", "venv", "--without-pip", f"{folder}/venv"]
+        subprocess.run(venv, check=True)
+        (own,) = Path(folder).glob("venv/lib/*/site-packages")
+        (own / "all.pth").write_text("\n".join(packages))
+        ran = subprocess.run(
+            [*NOBODY, f"{folder}/venv/bin/python", "-B", "-c", AS_ANYBODY, folder],
+            cwd=folder, env={**os.environ, "HOME": folder}, text=True, capture_output=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+    assert ran.stdout == "as predicted\n", ran.stderr
+
+
+# ---- what a learner asks a host ------------------------------------------------------------------
+
+
+def test_a_command_says_what_it_says_on_a_real_host(overlay):
+    assert overlay.run("web-1", "ip route").splitlines() == [
+        "default via 169.254.1.1 dev eth0 ",
+        "169.254.1.1 dev eth0 scope link ",
+    ]
+    assert "KUBE-SERVICES" in overlay.run("node1", "iptables-save -t nat")
+    said = overlay.run("web-1", f"curl -s {overlay.world.address('web-3')}:8080")
+    assert said.startswith("web-3 saw 10.244.0.2:")
+
+
+def test_a_command_that_fails_or_is_not_there_says_so(overlay):
+    assert "does not exist" in overlay.run("web-1", "ip link show dev eth7")
+    assert overlay.run("web-1", "azure-vnet") == "azure-vnet: command not found"
+
+
+def test_a_command_that_hangs_is_stopped_with_all_that_it_started(overlay):
+    began = time.monotonic()
+    said = overlay.run("node1", ["sh", "-c", "sleep 77 & echo started; sleep 77"], timeout=0.3)
+    assert said == "started\n(stopped after 0.3 s)\n"
+    assert time.monotonic() - began < 3
+    assert "sleep" not in overlay.run("node1", "ps -A")
+
+
+def test_what_cannot_be_asked_is_refused_with_the_way_out(overlay):
+    with pytest.raises(InputError, match="is no host here"):
+        overlay.run("web-9", "ip route")
+    with pytest.raises(InputError, match="is no host here"):
+        overlay.observe(Flow("web-9", "10.0.0.1", 80))
+    with pytest.raises(InputError, match="is no command"):
+        overlay.run("web-1", "")
+    seen = overlay.observe(Flow("vm-1", "10.240.1.4", 80))
+    with pytest.raises(InputError, match="was not observed here"):
+        overlay.compare(replace(seen, ended_at="azure"))
+
+
+def test_a_tool_that_fails_is_quoted(overlay):
+    with pytest.raises(LabError, match="ip link add on node1 failed: .*Not enough information"):
+        overlay._built.namespaces.must(Command(("ip", "link", "add"), "node1"))
+
+
+def test_a_closed_lab_says_so_and_may_be_closed_again():
+    lab = Lab(small_cluster("overlay"), plugins=False)
+    lab.close()
+    lab.close()
+    with pytest.raises(LabError, match="has ended"):
+        lab.run("web-1", "ip route")
+
+
+# ---- nothing is left -----------------------------------------------------------------------------
+
+HOLDS_A_LAB = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from course.laboratory import Lab
+from course.scenarios import SCENARIOS, small_cluster
+lab = Lab(small_cluster("kubenet"))
+while True:
+    for scenario in SCENARIOS.values():
+        lab.observe(scenario.flow(lab.world))
+"""
+
+
+def processes(mark):
+    """Those that were started with a mark in their environment, by what they run."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (folder / "environ").read_bytes():
+                yield int(folder.name), (folder / "cmdline").read_bytes()
+
+
+def machine():
+    """What a lab might leave on the machine: mounts, interfaces."""
+    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True)
+    names = [line.split()[1] for line in links.stdout.splitlines()]
+    return Path("/proc/self/mounts").read_text(), names
+
+
+@pytest.mark.parametrize("which", ["the notebook's kernel", "unshare", "the agent"])
+@pytest.mark.parametrize("time_of_death", range(max(1, KILLS // 3)))
+def test_whoever_is_killed_at_whatever_moment_nothing_is_left(which, time_of_death):
+    mark, before = uuid.uuid4().hex, machine()
+    program = subprocess.Popen(
+        [sys.executable, "-c", HOLDS_A_LAB, str(ROOT)], stderr=subprocess.DEVNULL,
+        env={**os.environ, "COURSE_LAB_MARK": mark},
+    )  # fmt: skip
+    try:
+        time.sleep(0.3 + random.random())
+        wanted = {"unshare": b"unshare\0", "the agent": b"course.lab.agent"}.get(which)
+        for pid, words in processes(mark):
+            is_agent = wanted and wanted in words and (which == "unshare" or b"--net" not in words)
+            if is_agent or (wanted is None and pid == program.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        program.kill() if which == "the notebook's kernel" else None
+        deadline = time.monotonic() + 10
+        while which != "the notebook's kernel" and program.poll() is None:
+            if time.monotonic() > deadline:
+                program.kill()
+            time.sleep(0.05)
+    finally:
+        program.kill()
+        program.wait()
+    deadline = time.monotonic() + 10
+    while (left := list(processes(mark))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+    assert machine() == before
