@@ -74,9 +74,10 @@ def test_the_first_difference_is_marked_in_words_and_by_a_symbol_and_told_above(
         assert text.count(FIRST) == 1
 
 
-def test_a_difference_says_what_the_prediction_rests_on(without_a_route):
+def test_a_difference_says_what_both_sides_rest_on(without_a_route):
     for text in texts(show_comparison(without_a_route)):
         assert "predicted at azure rests on: 10.244.1.0/24 via 10.240.0.5" in text
+        assert "seen at azure rests on: blackhole 10.0.0.0/8" in text
 
 
 def test_the_end_alone_may_differ():
@@ -90,7 +91,7 @@ def test_the_endpoint_that_was_drawn_is_told_with_its_odds():
     for way in outcomes(OVERLAY, SCENARIOS["to a ClusterIP"].flow(OVERLAY)):
         told = chance(compare(OVERLAY, way.result))
         address = OVERLAY.address(way.result.server)
-        assert f"node1 drew the endpoint {address}:8080" in told
+        assert f"endpoint {address}:8080 on node1" in told
         assert "as likely as 1 in 4" in told
 
 
@@ -100,7 +101,7 @@ def test_a_load_balancer_draws_a_node_and_the_node_an_endpoint():
     told = {chance(compare(OVERLAY, way.result)) for way in ways}
     assert len(told) == len(ways) == 8
     for each in told:
-        assert "azure drew the path via 10.240.0." in each
+        assert "path via 10.240.0." in each
         assert "as likely as 1 in 8, the port aside." in each
 
 
@@ -111,7 +112,7 @@ def test_a_port_that_was_drawn_is_told_without_odds():
         return 1999 if question.kind == "source port" else first(question)
 
     told = chance(compare(OVERLAY, predict(OVERLAY, flow, draw=draw).trace))
-    assert told == "Chance decided here. The draw was: edge drew the source port 1999."
+    assert told == "Chance decided here. The draw was: source port 1999 on edge."
 
 
 def test_where_nothing_is_left_to_chance_nothing_is_told_of_it():
@@ -136,7 +137,7 @@ def test_a_draw_that_was_not_possible_is_a_difference():
     seen = predict(OVERLAY, SCENARIOS["to the internet"].flow(OVERLAY)).trace
     found = compare(OVERLAY, sent_from(seen, "edge", 60000))
     assert not found.equal
-    assert "The draw that comes closest is: edge drew the source port 1024." in chance(found)
+    assert "The draw that comes closest is: source port 1024 on edge." in chance(found)
 
 
 def test_two_traces_are_compared_as_they_are_and_chance_is_hinted_at():
@@ -371,7 +372,7 @@ def test_what_was_seen_is_shown_beside_its_prediction(lab):
     seen = lab.observe(SCENARIOS["to a NodePort, Cluster"].flow(lab.world))
     for text in texts(show_comparison(lab.compare(seen))):
         assert f"Seen as predicted: delivered, and answered: {seen.server} saw" in text
-        assert f"the endpoint {lab.world.address(seen.server)}:8080" in text
+        assert f"endpoint {lab.world.address(seen.server)}:8080" in text
         assert "as likely as 1 in 4" in text
 
 

@@ -10,8 +10,8 @@
 >>> print(verdict(found))
 Seen as predicted: delivered, and answered: web-4 saw the source 203.0.113.10.
 >>> print(chance(found))
-Chance decided here. The draw was: azure drew the path via 10.240.0.5 dev nic-node2, node2 drew \
-the endpoint 10.244.1.3:8080, as likely as 1 in 4.
+Chance decided here. The draw was: path via 10.240.0.5 dev nic-node2 on azure, endpoint \
+10.244.1.3:8080 on node2, as likely as 1 in 4.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from course.predict import Prediction
 from course.trace import Sighting, Trace, differences
 from course.views.html import Html, note, table
 from course.views.traces import arrows, decided, ending, trace_of
+from course.views.traces import reason as why_lost
 
 HEAD = ["row", "where", "predicted", "seen"]
 BY_CHANCE = (
@@ -51,7 +52,12 @@ def show_comparison(
     if not isinstance(found, Comparison):
         found = beside(found, observation)
     rows = list(rows_of(found.prediction.trace, found.observation))
-    about = [chance(found), reason(found), BY_CHANCE * (as_they_are and not found.equal)]
+    about = [
+        chance(found),
+        reason(found),
+        stopped(found),
+        BY_CHANCE * (as_they_are and not found.equal),
+    ]
     notes = list(filter(None, about))
     caption = f"{arrows(str(found.observation.flow))}: prediction and observation"
     return Html(
@@ -109,6 +115,12 @@ def reason(found: Comparison) -> str:
     return f"What was predicted at {parted.host} rests on: {'; '.join(map(decided, steps))}."
 
 
+def stopped(found: Comparison) -> str:
+    """What lost the packet that was observed, as its host said; empty if none was, or it is mute."""
+    why = why_lost(found.observation)
+    return f"What was seen at {found.observation.ended_at} rests on: {why}." if why else ""
+
+
 class Side(NamedTuple):
     """Where something was predicted or seen, and what."""
 
@@ -133,9 +145,10 @@ class Row:
         name = f"{self.number}\u00a0{self.mark}"
         if self.mark == SAME:
             return name, *self.predicted, "the same"
-        if self.predicted.place == self.seen.place:
-            return name, *self.predicted, self.seen.what
-        return name, "not the same", str(self.predicted), str(self.seen)
+        places = {side.place for side in (self.predicted, self.seen) if side.place}
+        if len(places) == 1:
+            return name, places.pop(), self.predicted.what, self.seen.what
+        return name, "differs", str(self.predicted), str(self.seen)
 
     def __str__(self) -> str:
         name, place, predicted, seen = self.cells()
@@ -170,13 +183,15 @@ def _side(seen: Sighting | None) -> Side:
 
 
 def _marked(cell: str) -> str:
+    # what belongs together stays on one line
+    cell = cell.replace(" ttl ", " ttl\u00a0").replace("the same", "the\u00a0same")
     return f"<strong>{escape(cell)}</strong>" if FIRST in cell else escape(cell)
 
 
 def _drawn(found: Comparison) -> Iterator[str]:
     """What chance decided, host by host, in words."""
     for question, answer in zip(found.drawn.questions, found.drawn.answers, strict=True):
-        yield f"{question.host} drew {_answer(found, question, answer)}"
+        yield f"{_answer(found, question, answer)} on {question.host}"
 
 
 def _answer(found: Comparison, question: Question, answer: Answer) -> str:
@@ -184,7 +199,7 @@ def _answer(found: Comparison, question: Question, answer: Answer) -> str:
         return _endpoint(found.prediction.trace, question.host) or (
             f"{'yes' if answer else 'no'} at the rule {question.about}"
         )
-    return f"the {question.kind} {answer}"
+    return f"{question.kind} {answer}"
 
 
 def _endpoint(trace: Trace, host: str) -> str:
@@ -193,5 +208,5 @@ def _endpoint(trace: Trace, host: str) -> str:
         for step in hop.translations:
             what, _, change = step.effect.partition(" ")
             if hop.host == host and what == "destination":
-                return f"the endpoint {change.rpartition(' ')[2]}"
+                return f"endpoint {change.rpartition(' ')[2]}"
     return ""

@@ -91,7 +91,7 @@ def way_back(trace: Trace) -> int:
 
 def lost_at(trace: Trace) -> int | None:
     """The hop at which the first lost packet was lost, counted from 0; None if none was."""
-    if trace.disposition == Disposition.DELIVERED:
+    if trace.disposition == Disposition.DELIVERED or not trace.hops:
         return None
     there = [at for at, hop in enumerate(trace.hops) if hop.host == trace.ended_at]
     stopped = [at for at in there if _stops(trace.hops[at])]
