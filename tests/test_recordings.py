@@ -464,8 +464,7 @@ def forbidding(code):
     """Code in a process that may make no namespaces: a filter of system calls forbids it."""
     if why := no_filters():
         pytest.skip(f"cannot be provoked here: {why}")
-    return f"from tests.labs import LIVE
-from tests.surroundings import forbid\nforbid('unshare', {errno.EPERM})\n{code}"
+    return f"from tests.surroundings import forbid\nforbid('unshare', {errno.EPERM})\n{code}"
 
 
 def shown(text):
@@ -507,10 +506,10 @@ def test_importing_the_course_reads_no_recording_and_nothing_that_only_linux_has
     code = (
         "import sys; opened = []\n"
         "sys.addaudithook(lambda event, given: event == 'open' and opened.append(str(given[0])))\n"
-        "import course.laboratory, course.views\n"
+        "import course.laboratory\n"
         "assert opened\n"
         "print([name for name in opened if name.endswith('.json') and 'recordings' in name],"
-        " [name for name in sys.modules if name.startswith('course.lab.') and 'probe' not in name])"
+        " [name for name in sys.modules if name.startswith('course.lab.')])"
     )
     assert python(code).stdout.strip() == "[] []"
 
