@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
+import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +34,7 @@ from tests.conftest import ROOT
 from tests.labs import LIVE
 from tests.surroundings import no_filters
 from tests.worlds import MODELS, WORLDS, with_host
+from tools.recordings import joined, record_lesson
 
 FOLDER = ROOT / "course" / "recordings"
 ANEW = "The World has changed since it was recorded: make recordings"
@@ -492,7 +494,7 @@ def test_a_lab_without_namespaces_tells_cause_and_cure():
 
 
 def test_in_a_python_that_starts_nothing_the_same_cells_go_on_with_recordings():
-    said, _ = shown(python(BARE + CELLS).stdout)
+    said, _ = shown(python(f"{BARE}import course.views\n{CELLS}").stdout)
     assert "= delivered at web-1" in said
     assert "default via 10.244.0.1 dev eth0" in said
 
@@ -536,3 +538,21 @@ def test_a_lab_writes_down_what_it_does_and_it_can_be_replayed(tmp_path, monkeyp
     assert say(engine.observe(seen.flow, {})[0]) == say(seen)
     assert engine.run("node1", ["sh", "-c", "ip route | head -1"], 1) == printed
     assert spelled(["sh", "-c", "ip route | head -1"]) == "ip route | head -1"
+
+
+@needs_namespaces
+def test_what_a_lesson_does_is_recorded_before_all_else(tmp_path, monkeypatch):
+    book = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, CELLS.splitlines())])
+    nbformat.write(book, tmp_path / "lesson.ipynb")
+    folder = tmp_path / "recorded"
+    monkeypatch.setenv(RECORD, str(folder))
+    record_lesson(tmp_path / "lesson.ipynb")
+    with Lab(small_cluster("kubenet")) as lab:
+        lab.run("node1", "ip route")
+    Lab(small_cluster("kubenet")).close()
+    name, tape = joined(sorted(folder.iterdir()))
+    assert name == file_name(lab.world)
+    flow = str(SCENARIOS["across nodes"].flow(lab.world))
+    assert [[*map(question, session)] for session in tape.sessions] == [
+        [flow, flow, flow, "web-1$ ip route"], ["node1$ ip route"]
+    ]  # fmt: skip

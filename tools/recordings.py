@@ -59,13 +59,11 @@ def main() -> None:
 def record_lesson(file: Path) -> None:
     """Run a notebook as a learner does, all of its cells in order."""
     notebook = nbformat.read(file, as_version=4)
+    resources = {"metadata": {"path": str(file.parent)}}
     with TemporaryDirectory() as data:  # nobody's answers are read, and none are kept
-        os.environ["XDG_DATA_HOME"] = data
-        nbclient.NotebookClient(notebook, timeout=300, resources=_in(file.parent)).execute()
-
-
-def _in(folder: Path) -> dict[str, dict[str, str]]:
-    return {"metadata": {"path": str(folder)}}
+        environment = {**os.environ, "XDG_DATA_HOME": data, "PYTHONPATH": str(ROOT)}
+        client = nbclient.NotebookClient(notebook, timeout=300, resources=resources)
+        client.execute(env=environment)
 
 
 def record_model(topology: Topology) -> None:

@@ -78,7 +78,10 @@ class Replay:
         return f"{said}{again}" + (f" (this machine: {self._why})" if self._why else "")
 
     def observe(self, flow: Flow, state: States) -> tuple[Trace, States]:
-        """What was seen of a flow, and what hosts remembered there before it was sent."""
+        """What was seen of a flow, and what hosts remembered there before it was sent.
+
+        Its source port is that of the recording.
+        """
         self._world.host(flow.source)
         session, at = self._answer(str(flow), f"{flow.source} -> ")
         seen = self._sessions[session][at]
