@@ -1,8 +1,8 @@
 """Why a packet went no further: the host where it was seen last is asked, and nobody else.
 
-Asked are, in this order: the ports of its bridge, the counters of its rules, the addresses that it
-takes from a wire, its routes (`ip route get`), its sockets, its neighbours. So a disposition is
-what the kernel says; the World's data is not looked at.
+Asked are, in this order: the ports of its bridge, the counters of its rules, its routes (`ip route
+get`) and the way back, its sockets, its wires and neighbours. So a disposition is what the kernel
+says; of the World's data only the wires are looked at.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class _Inquiry:
     def lost(self) -> Lost:
         """Whatever explains it first."""
         return (
-            self.at_a_port() or self.by_a_rule() or self.martian() or self.by_routing()
+            self.at_a_port() or self.by_a_rule() or self.by_routing() or self.by_translation()
             or self.end(Disposition.DROPPED, "nothing on the host tells why")
         )  # fmt: skip
 
@@ -170,21 +170,32 @@ class _Inquiry:
                 return replace(found, table=table, chain=chain)
         return None
 
-    def martian(self) -> Lost | None:
-        """Its source cannot be where it came from: so says the way back, or the host's own."""
-        if not self.came_by:
-            return None
+    def martian(self, said: str) -> Lost | None:
+        """Its source cannot be where it came from: so says the way back, or the host's own.
+
+        `said` is what `ip route get` said of it.
+        """
         source, strictness = self.packet.source, self.sysctl("net.ipv4.conf.CONF.rp_filter")
-        back, said = self.route(source, "0.0.0.0", "")
+        if not self.came_by or not said.endswith(("Invalid argument", "cross-device link")):
+            return None
+        back, no_way = self.route(source, "0.0.0.0", "")
         if back and back.get("type") == "local":
             if self.sysctl("net.ipv4.conf.CONF.accept_local"):
                 return None
             return self.end(Disposition.MARTIAN, f"{source} is this host", "accept_local = 0")
         if strictness and back is None:
-            return self.end(Disposition.MARTIAN, f"no way back to {source}: {said}", "rp_filter")
+            return self.end(Disposition.MARTIAN, f"no way back to {source}: {no_way}", "rp_filter")
         if strictness == 1 and back and back.get("dev") != self.came_by:
             way = f"the way back to {source} is {back.get('dev')}"
             return self.end(Disposition.MARTIAN, way, "rp_filter = 1")
+        return None
+
+    def by_translation(self) -> Lost | None:
+        """It was to get another source, of which none is free."""
+        for table, chain, rule in self.counted:
+            if rule.target and rule.target.name in ("MASQUERADE", "SNAT"):
+                found = self.end(Disposition.DROPPED, "no source port is left", rule.text)
+                return replace(found, table=table, chain=chain)
         return None
 
     def by_routing(self) -> Lost | None:
@@ -193,6 +204,8 @@ class _Inquiry:
         source = packet.source if self.last else "0.0.0.0"
         found, said = self.route(packet.destination, source, self.came_by)
         if found is None:
+            if martian := self.martian(said):
+                return martian
             stays = self.came_by and not self.sysctl("net.ipv4.ip_forward")
             if stays and self.route(packet.destination, "0.0.0.0", "")[0]:
                 why_not = "net.ipv4.ip_forward = 0"
@@ -231,11 +244,27 @@ class _Inquiry:
         return bool(at & {"0.0.0.0", packet.destination})
 
     def next_hop(self, dev: str, address: str) -> Lost | None:
-        """Nobody on the link has the address, or only who sent the packet himself."""
+        """The link is down, or nobody on it has the next hop's address, or its MAC."""
+        (link,) = self.read("ip", "-j", "link", "show", "dev", dev)
+        if "NO-CARRIER" in link["flags"] or "UP" not in link["flags"]:
+            return self.end(Disposition.LINK_DOWN, f"the wire of {dev} is down")
         near = self.read("ip", "-j", "neigh", "show", address, "dev", dev)
         if not near or {"FAILED", "INCOMPLETE"} & set(near[0]["state"]):
             return self.end(Disposition.NO_NEIGHBOUR, f"nobody on {dev} has {address}")
+        mac = near[0]["lladdr"]
+        if "PERMANENT" in near[0]["state"] and mac != self.mac_beyond(dev):
+            return self.end(Disposition.NO_NEIGHBOUR, f"nobody on {dev} has {mac}", str(near[0]))
         return None
+
+    def mac_beyond(self, dev: str) -> str:
+        """The MAC at the other end of a wire."""
+        built = self.built
+        far = built.world.far_end(self.where, built.name(self.where, dev))
+        if far is None:
+            return ""
+        show = ("ip", "-j", "link", "show", "dev", built.real_name(far.host, far.interface))
+        (said,) = built.namespaces.must(Command(show, far.host))
+        return str(json.loads(said)[0]["address"])
 
     def at_a_port(self) -> Lost | None:
         """It was to leave a bridge by the port that it came in by, and may not.
