@@ -40,18 +40,17 @@ BUILT_IN = {
 _TRACKING = ("conntrack", "state", "connmark")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chain:
     """Rules in order; a chain of the kernel has a policy for what passes all of them."""
 
     rules: tuple[Rule, ...] = ()
     policy: str | None = None
 
-    @cached_property
-    def jumps(self) -> tuple[str, ...]:
+    @property
+    def jumps(self) -> list[str]:
         """The chains that its rules jump or go to."""
-        targets = (rule.target for rule in self.rules)
-        return tuple(dict.fromkeys(each.name for each in targets if each and each.is_chain))
+        return list(dict.fromkeys(rule.calls for rule in self.rules if rule.calls))
 
 
 @dataclass(frozen=True)
