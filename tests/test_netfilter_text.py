@@ -225,7 +225,15 @@ def test_what_the_course_does_not_know_is_refused_by_name(line, named):
     assert named in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["*broute\nCOMMIT", "-A X -j Y", "*nat\n-A PREROUTING -j ACCEPT"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*broute\nCOMMIT",
+        "-A X -j Y",
+        "*nat\n-A PREROUTING -j ACCEPT",
+        "*nat\n-A PREROUTING -j ACCEPT\n*filter\nCOMMIT",
+    ],
+)
 def test_text_that_is_no_ruleset_is_refused(text):
     with pytest.raises(InputError):
         parse(text)
