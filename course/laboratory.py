@@ -64,6 +64,7 @@ class Lab:
         self.world: World = build(topology)
         self.state: States = {}
         self._built = construct(self.world, plugins)
+        self._touched: set[str] = set()  # hosts on which somebody ran a command
         self._compared: list[tuple[Trace, Comparison]] = []
 
     def __enter__(self) -> Lab:
@@ -86,7 +87,7 @@ class Lab:
         The connection stays open while the lab lives. If its source port was used before, the next
         one is taken, and the flow of the Trace tells which.
         """
-        seen = observe(self._built, flow)
+        seen = observe(self._built, flow, self._touched)
         # hosts remember it, whether anybody compares it or not
         found = compare(self.world, seen, self.state)
         self._compared.append((seen, found))
@@ -125,5 +126,6 @@ class Lab:
         words = shlex.split(command) if isinstance(command, str) else [*command]
         if not words:
             raise InputError(command, "is no command.", 'Write one, such as "ip route".')
+        self._touched.add(host)
         (output,) = self._built.namespaces.run(Command(words, host, timeout=timeout))
         return str(output) + f"(stopped after {timeout:g} s)\n" * output.late

@@ -317,6 +317,21 @@ def test_what_a_learner_changes_by_hand_is_read_back():
     )
 
 
+def test_a_rule_that_a_learner_writes_is_named_and_so_is_the_difference():
+    with Lab(small_cluster("overlay"), plugins=False) as lab:
+        lab.run("web-1", "iptables -A OUTPUT -p tcp -m length --length 40:100 -j DROP")
+        lab.run("node1", "ip link add by-hand type bridge")
+        flow = SCENARIOS["to a VM"].flow(lab.world)
+        for _ in range(2):
+            seen = lab.observe(flow)
+            assert (seen.disposition, seen.ended_at) == (Disposition.DROPPED, "web-1")
+            assert "-m length --length 40:100 -j DROP" in seen.explain()
+            assert not lab.compare(seen).equal
+        lab.run("web-1", "iptables -F")
+        lab.run("web-1", "ip route del default")
+        assert lab.observe(flow).disposition == Disposition.NO_ROUTE
+
+
 # ---- what a learner asks a host ------------------------------------------------------------------
 
 
