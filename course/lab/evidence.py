@@ -62,6 +62,9 @@ class Counted(NamedTuple):
         return words[words.index(name) + 1] if name in words[:-1] else ""
 
 
+Counters = Mapping[Counted, int]  # packets, by rule
+
+
 def ruled(world: World) -> set[str]:
     """The hosts that have rules."""
     return {host.name for host in world.hosts if host.netfilter != Ruleset()}
@@ -72,9 +75,6 @@ def counters(built: Built, hosts: Iterable[str]) -> dict[str, dict[Counted, int]
     asked = [*hosts]
     texts = built.namespaces.must(*(Command(("iptables-save", "-c"), name) for name in asked))
     return {name: dict(_counted(text)) for name, text in zip(asked, texts, strict=True)}
-
-
-Counters = Mapping[Counted, int]  # packets
 
 
 def _counted(text: str) -> Iterator[tuple[Counted, int]]:

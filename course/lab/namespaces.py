@@ -99,7 +99,11 @@ class Namespaces:
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]
-        self._process.wait(PATIENCE)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # and the agent with it
+            self._process.wait()
         self._errors.close()
 
     def make(self, hosts: Mapping[str, Mapping[str, object]]) -> None:
