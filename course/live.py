@@ -23,6 +23,7 @@ class Live:
 
     def __init__(self, world: World, plugins: bool = True) -> None:
         self.built = construct(world, plugins)
+        self._touched: set[str] = set()  # hosts on which somebody ran a command
 
     @property
     def label(self) -> str:
@@ -36,10 +37,11 @@ class Live:
 
     def observe(self, flow: Flow, state: States) -> tuple[Trace, States]:
         """Send a flow, and see what becomes of it; hosts remember what they have seen so far."""
-        return observe(self.built, flow), state
+        return observe(self.built, flow, self._touched), state
 
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
         """What a command prints on a host, errors included."""
+        self._touched.add(host)
         (output,) = self.built.namespaces.run(Command(words, host, timeout=timeout))
         return str(output) + f"(stopped after {timeout:g} s)\n" * output.late
 

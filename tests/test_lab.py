@@ -10,7 +10,9 @@ import pytest
 
 from course.compare import compare
 from course.errors import InputError
+from course.lab.construct import construct
 from course.lab.namespaces import Command, LabError
+from course.lab.observe import observe
 from course.lab.read_back import read_back, unlike
 from course.laboratory import Lab
 from course.linux.interfaces import Neighbour
@@ -19,7 +21,7 @@ from course.scenarios import CLUSTER_IP, INTERNAL, PUBLIC, SCENARIOS, local, sma
 from course.topology import Exposure
 from course.trace import Disposition, Flow
 from tests.labs import LIVE, as_predicted, bends_promiscuous_bridges
-from tests.worlds import MODELS, with_host
+from tests.worlds import MODELS, WORLDS, with_host
 
 pytestmark = LIVE
 DELIVERED = Disposition.DELIVERED
@@ -193,14 +195,16 @@ def with_link(host, name, **fields):
     return relinked
 
 
+def over_tcp(host, chain, target):
+    return with_rules(host, f"*filter\n-A {chain} -p tcp -j {target}\nCOMMIT\n")
+
+
 def crossed(world):
-    """A World in which the wires of two nodes are swapped in the fabric."""
-    swapped = {"nic-node1": "node2", "nic-node2": "node1"}
-    links = (
-        replace(link, peer_host=swapped.get(link.name, link.peer_host))
-        for link in world.host("azure").interfaces
-    )
-    return changed("azure", interfaces=tuple(links))(world)
+    """A World in which each of two nodes hangs on the other one's wire."""
+    for node, other in (("node1", "node2"), ("node2", "node1")):
+        world = with_link("azure", f"nic-{node}", peer_host=other)(world)
+        world = with_link(node, "eth0", peer=f"nic-{other}")(world)
+    return world
 
 
 PLANTED = {
@@ -235,6 +239,42 @@ PLANTED = {
 }  # fmt: skip
 
 
+BACK_BY_ETH0 = Route("10.244.0.2/32", dev="eth0")
+BROKEN = {
+    "a host takes nothing back": ("across nodes", over_tcp("web-1", "INPUT", "DROP")),
+    "a host lets nothing out": ("across nodes", over_tcp("web-1", "OUTPUT", "DROP")),
+    "a host refuses itself": ("across nodes", over_tcp("web-1", "OUTPUT", "REJECT")),
+    "a server lets nothing out": ("across nodes", over_tcp("web-3", "OUTPUT", "DROP")),
+    "before all routing": (
+        "across nodes", with_rules("node1", "*raw\n-A PREROUTING -p tcp -j DROP\nCOMMIT\n")
+    ),
+    "unreachable": ("to a VM", changed("node1", routes=(Route("default", type="unreachable"),))),
+    "prohibited": ("to a VM", changed("node1", routes=(Route("default", type="prohibit"),))),
+    "a server without a way back": ("across nodes", changed("web-3", routes=())),
+    "no way back at all": (
+        "to a VM",
+        lambda world: with_sysctl("vm-2", "net.ipv4.conf.all.rp_filter", 2)(
+            changed("vm-2", routes=())(world)
+        ),
+    ),
+    "the way back is another one": (
+        "to a VM",
+        lambda world: with_sysctl("node1", "net.ipv4.conf.all.rp_filter", 1)(
+            changed("node1", routes=(world.host("node1").routes[0], BACK_BY_ETH0))(world)
+        ),
+    ),
+    "strict where tables differ by card": (
+        "across nodes", with_sysctl("azure", "net.ipv4.conf.all.rp_filter", 1)
+    ),
+    "one source port for two": (
+        "to a VM",
+        with_rules(
+            "node1", "*nat\n-I POSTROUTING 1 -p tcp -j MASQUERADE --to-ports 5000-5000\nCOMMIT\n"
+        ),
+    ),
+}  # fmt: skip
+
+
 def planted_flow(world, name):
     if name == "beside each other":
         return Flow("vm-1", world.address("node1"), 10250)
@@ -247,6 +287,19 @@ def test_what_is_wrong_in_the_model_makes_a_difference(overlay, name):
     seen = overlay.observe(planted_flow(overlay.world, scenario))
     assert overlay.compare(seen).equal
     assert not compare(plant(overlay.world), seen).equal
+
+
+@pytest.mark.parametrize("name", PLANTED | BROKEN)
+def test_what_is_wrong_for_real_goes_wrong_as_predicted(name):
+    scenario, plant = (PLANTED | BROKEN)[name]
+    flow, world, state = planted_flow(WORLDS["overlay"], scenario), plant(WORLDS["overlay"]), {}
+    built = construct(world, plugins=False)
+    with built.namespaces:
+        for _ in range(2):
+            seen = observe(built, flow)
+            found = compare(world, seen, state)
+            assert found.equal, "\n".join((*found.differences, seen.explain()))
+            state = found.prediction.state
 
 
 def test_what_a_learner_changes_by_hand_is_read_back():
@@ -262,6 +315,21 @@ def test_what_a_learner_changes_by_hand_is_read_back():
     assert "web-1 lacks: route in main: 0.0.0.0/0 via 10.244.0.1 dev eth0" in told.replace(
         "default", "0.0.0.0/0"
     )
+
+
+def test_a_rule_that_a_learner_writes_is_named_and_so_is_the_difference():
+    with Lab(small_cluster("overlay"), plugins=False) as lab:
+        lab.run("web-1", "iptables -A OUTPUT -p tcp -m length --length 40:100 -j DROP")
+        lab.run("node1", "ip link add by-hand type bridge")
+        flow = SCENARIOS["to a VM"].flow(lab.world)
+        for _ in range(2):
+            seen = lab.observe(flow)
+            assert (seen.disposition, seen.ended_at) == (Disposition.DROPPED, "web-1")
+            assert "-m length --length 40:100 -j DROP" in seen.explain()
+            assert not lab.compare(seen).equal
+        lab.run("web-1", "iptables -F")
+        lab.run("web-1", "ip route del default")
+        assert lab.observe(flow).disposition == Disposition.NO_ROUTE
 
 
 # ---- what a learner asks a host ------------------------------------------------------------------

@@ -65,6 +65,10 @@ NORMAL_FORMS = {
     ),
     "-p tcp -j DNAT --to 10.0.0.1:80": "-p tcp -j DNAT --to-destination 10.0.0.1:80",
     "-j X": "-j X",
+    "-j X -p tcp --dport 80": "-p tcp -m tcp --dport 80 -j X",
+    "-j DNAT -p tcp --to-destination 10.0.0.1:80": "-p tcp -j DNAT --to-destination 10.0.0.1:80",
+    '-m comment --comment "not -j DROP" -j X': '-m comment --comment "not -j DROP" -j X',
+    '-j X -m comment --comment "not -j DROP"': '-m comment --comment "not -j DROP" -j X',
     "-m comment --comment only": "-m comment --comment only",
 }
 ELSEWHERE = {
@@ -204,6 +208,7 @@ def test_a_partial_sync_does_what_iptables_restore_noflush_does(sync, variant):
         ("-A FORWARD -m recent --name X -j DROP", "--rcheck"),
         ("-A FORWARD ! -s 0.0.0.0/0 -j DROP", "matches nothing"),
         ("-A FORWARD -j DROP -s", "ends too early"),
+        ("-A FORWARD ! -j DROP", "'!'"),
         ("-A FORWARD -s 10.0.0.1 -s 10.0.0.2 -j DROP", "twice"),
         ("-E OLD NEW", "-E"),
         ("-X X", "still has rules"),
@@ -220,7 +225,15 @@ def test_what_the_course_does_not_know_is_refused_by_name(line, named):
     assert named in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["*broute\nCOMMIT", "-A X -j Y", "*nat\n-A PREROUTING -j ACCEPT"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*broute\nCOMMIT",
+        "-A X -j Y",
+        "*nat\n-A PREROUTING -j ACCEPT",
+        "*nat\n-A PREROUTING -j ACCEPT\n*filter\nCOMMIT",
+    ],
+)
 def test_text_that_is_no_ruleset_is_refused(text):
     with pytest.raises(InputError):
         parse(text)

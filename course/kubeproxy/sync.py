@@ -150,19 +150,18 @@ def write(
     filter_rules, nat_rules = martians(options), masquerading(options)
     filter_chains, nat_chains = list(FILTER_CHAINS), list(NAT_CHAINS)
     filter_chains += [FIREWALL] * bool(filter_rules)
-    needed: set[str] = set()
+    stale = {chain for chain in existing_chains if belongs_to_a_service(chain)}
     for port in state.ports():
         entrance, chains = entrances(port, options), chains_of(port)
         filter_rules += entrance.filter
         nat_rules += entrance.nat
-        needed.update(chains)
+        stale.difference_update(chains)
         if changed is None or port.service.key in changed:
             nat_chains += chains
             nat_rules += own_chains(port, options, comments)
     nat_rules += to_node_ports(options)
     filter_rules += forwarding(options)
-    stale = [chain for chain in existing_chains if belongs_to_a_service(chain)]
     return Sync(
         Table("filter", filter_chains, filter_rules, []),
-        Table("nat", nat_chains, nat_rules, sorted(set(stale) - needed)),
+        Table("nat", nat_chains, nat_rules, sorted(stale)),
     )

@@ -1,27 +1,26 @@
 """Why a packet went no further: the host where it was seen last is asked, and nobody else.
 
-Asked are, in this order: the ports of its bridge, the counters of its rules, the addresses that it
-takes from a wire, its routes (`ip route get`), its sockets, its neighbours. So a disposition is
-what the kernel says; the World's data is not looked at.
+Asked are, in this order: the ports of its bridge, the counters of its rules, its routes (`ip route
+get`) and the way back, its sockets, its wires and neighbours. So a disposition is what the kernel
+says; of the World's data only the wires are looked at.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from course.lab.built import Built
 from course.lab.namespaces import Command
 from course.lab.report import ANSWER, QUESTION, Report, Seen
 from course.linux.packet import Packet
 from course.linux.passage import Step
-from course.linux.rule import Rule, parse_rule
+from course.linux.rule import split
 from course.linux.ruleset import Ruleset
 from course.trace import Disposition
-
-Counters = Mapping[tuple[str, str, str], int]  # packets, by table, chain and rule
+from course.world import World
 
 
 @dataclass(frozen=True)
@@ -30,35 +29,55 @@ class Lost:
 
     disposition: Disposition
     where: str
+    packet: Packet
     effect: str
     decided_by: str = ""
     table: str = ""
     chain: str = ""
-    packet: Packet | None = None
 
     @property
-    def step(self) -> Step | None:
+    def step(self) -> Step:
         """It as a step of a Trace."""
-        if self.packet is None:
-            return None
         return Step(
             "dropped", self.effect, self.packet, self.packet, self.decided_by, self.table,
             self.chain,
         )  # fmt: skip
 
 
-def counters(built: Built, *hosts: str) -> dict[str, Counters]:
-    """What the rules of hosts have counted so far; of all hosts that have rules, if none is named.
+class Counted(NamedTuple):
+    """A rule, or the policy of a chain, that counts packets: in the words of iptables-save."""
 
-    Raises LabError if iptables-save fails.
-    """
-    ruled = [host.name for host in built.world.hosts if host.netfilter != Ruleset()]
-    asked = [*(hosts or ruled)]
+    table: str
+    chain: str
+    words: str
+
+    @property
+    def target(self) -> str:
+        """What it does with a packet: DROP, DNAT, the name of a chain, or nothing."""
+        return self.option("-j")
+
+    def option(self, name: str) -> str:
+        """The word after an option, or nothing."""
+        words = split(self.words)
+        return words[words.index(name) + 1] if name in words[:-1] else ""
+
+
+Counters = Mapping[Counted, int]  # packets, by rule
+
+
+def ruled(world: World) -> set[str]:
+    """The hosts that have rules."""
+    return {host.name for host in world.hosts if host.netfilter != Ruleset()}
+
+
+def counters(built: Built, hosts: Iterable[str]) -> dict[str, dict[Counted, int]]:
+    """How many packets the rules of hosts have counted. Raises LabError if iptables-save fails."""
+    asked = [*hosts]
     texts = built.namespaces.must(*(Command(("iptables-save", "-c"), name) for name in asked))
     return {name: dict(_counted(text)) for name, text in zip(asked, texts, strict=True)}
 
 
-def _counted(text: str) -> Iterable[tuple[tuple[str, str, str], int]]:
+def _counted(text: str) -> Iterator[tuple[Counted, int]]:
     table = ""
     for line in text.splitlines():
         if line.startswith("*"):
@@ -66,23 +85,18 @@ def _counted(text: str) -> Iterable[tuple[tuple[str, str, str], int]]:
         elif line.startswith("["):
             count, _, rule = line.partition("] -A ")
             chain, _, words = rule.partition(" ")
-            yield (table, chain, words), int(count[1:].partition(":")[0])
+            yield Counted(table, chain, words), int(count[1:].partition(":")[0])
         elif line.startswith(":") and " - " not in line:
             chain, policy, count = line[1:].split()
-            yield (table, chain, f"-j {policy}"), int(count[1:].partition(":")[0])
+            yield Counted(table, chain, f"-j {policy}"), int(count[1:].partition(":")[0])
 
 
 def why(built: Built, report: Report, before: Mapping[str, Counters]) -> Lost:
     """Where the first packet of a flow that was lost was lost, and why."""
     where = report.way[-1].host if report.way else report.flow.source
-    now = counters(built, where)[where]
-    counted = [
-        (table, chain, parse_rule(words))
-        for (table, chain, words), count in now.items()
-        if count > before.get(where, {}).get((table, chain, words), 0)
-    ]
-    found = _Inquiry(built, report, where, counted).lost()
-    return replace(found, packet=found.packet or _last_packet(report))
+    now, known = counters(built, [where])[where], before.get(where, {})
+    counted = [rule for rule, count in now.items() if count > known.get(rule, 0)]
+    return _Inquiry(built, report, where, counted).lost()
 
 
 def _last_packet(report: Report) -> Packet:
@@ -94,7 +108,7 @@ class _Inquiry:
     """The questions to one host about the last packet that it got, or made."""
 
     def __init__(
-        self, built: Built, report: Report, where: str, counted: list[tuple[str, str, Rule]]
+        self, built: Built, report: Report, where: str, counted: Sequence[Counted]
     ) -> None:
         self.built, self.report, self.where, self.counted = built, report, where, counted
         self.last: Seen | None = report.way[-1] if report.way else None
@@ -138,13 +152,18 @@ class _Inquiry:
     def lost(self) -> Lost:
         """Whatever explains it first."""
         return (
-            self.at_a_port() or self.by_a_rule() or self.martian() or self.by_routing()
+            self.at_a_port() or self.by_a_rule() or self.by_routing() or self.by_translation()
             or self.end(Disposition.DROPPED, "nothing on the host tells why")
         )  # fmt: skip
 
     def end(self, disposition: Disposition, effect: str, decided_by: str = "") -> Lost:
         """The packet was lost here."""
-        return Lost(disposition, self.where, effect, decided_by, packet=self.packet)
+        return Lost(disposition, self.where, self.packet, effect, decided_by)
+
+    def by(self, rule: Counted, disposition: Disposition, effect: str) -> Lost:
+        """The packet was lost here, by a rule."""
+        lost = self.end(disposition, effect, rule.words)
+        return replace(lost, table=rule.table, chain=rule.chain)
 
     def translated(self, packet: Packet) -> Packet:
         """The packet as routing sees it: with its destination translated by what has counted it,
@@ -153,10 +172,10 @@ class _Inquiry:
         asked = [each.packet for each in here if each.kind == QUESTION]
         if self.last and self.last.kind == ANSWER and len(asked) > 1:
             return replace(packet, destination=asked[0].source)
-        for _, _, rule in self.counted:
-            given = rule.target.option("--to-destination") if rule.target else None
+        for rule in self.counted:
+            given = rule.option("--to-destination")
             if given and (self.last is None or self.last.kind == QUESTION):
-                address, _, port = given.values[0].partition(":")
+                address, _, port = given.partition(":")
                 port_now = int(port or packet.destination_port)
                 return replace(packet, destination=address, destination_port=port_now)
         return packet
@@ -164,27 +183,36 @@ class _Inquiry:
     def by_a_rule(self) -> Lost | None:
         """A rule that drops or refuses has counted one more packet."""
         ends = {"DROP": Disposition.DROPPED, "REJECT": Disposition.REFUSED}
-        for table, chain, rule in self.counted:
-            if rule.target and rule.target.name in ends:
-                found = self.end(ends[rule.target.name], "by a rule that counted it", rule.text)
-                return replace(found, table=table, chain=chain)
+        for rule in self.counted:
+            if rule.target in ends:
+                return self.by(rule, ends[rule.target], "by a rule that counted it")
         return None
 
-    def martian(self) -> Lost | None:
-        """Its source cannot be where it came from: so says the way back, or the host's own."""
-        if not self.came_by:
-            return None
+    def martian(self, said: str) -> Lost | None:
+        """Its source cannot be where it came from: so says the way back, or the host's own.
+
+        `said` is what `ip route get` said of it.
+        """
         source, strictness = self.packet.source, self.sysctl("net.ipv4.conf.CONF.rp_filter")
-        back, said = self.route(source, "0.0.0.0", "")
+        if not self.came_by or not said.endswith(("Invalid argument", "cross-device link")):
+            return None
+        back, no_way = self.route(source, "0.0.0.0", "")
         if back and back.get("type") == "local":
             if self.sysctl("net.ipv4.conf.CONF.accept_local"):
                 return None
             return self.end(Disposition.MARTIAN, f"{source} is this host", "accept_local = 0")
         if strictness and back is None:
-            return self.end(Disposition.MARTIAN, f"no way back to {source}: {said}", "rp_filter")
+            return self.end(Disposition.MARTIAN, f"no way back to {source}: {no_way}", "rp_filter")
         if strictness == 1 and back and back.get("dev") != self.came_by:
             way = f"the way back to {source} is {back.get('dev')}"
             return self.end(Disposition.MARTIAN, way, "rp_filter = 1")
+        return None
+
+    def by_translation(self) -> Lost | None:
+        """It was to get another source, of which none is free."""
+        for rule in self.counted:
+            if rule.target in ("MASQUERADE", "SNAT"):
+                return self.by(rule, Disposition.DROPPED, "no source port is left")
         return None
 
     def by_routing(self) -> Lost | None:
@@ -193,6 +221,8 @@ class _Inquiry:
         source = packet.source if self.last else "0.0.0.0"
         found, said = self.route(packet.destination, source, self.came_by)
         if found is None:
+            if martian := self.martian(said):
+                return martian
             stays = self.came_by and not self.sysctl("net.ipv4.ip_forward")
             if stays and self.route(packet.destination, "0.0.0.0", "")[0]:
                 why_not = "net.ipv4.ip_forward = 0"
@@ -231,11 +261,27 @@ class _Inquiry:
         return bool(at & {"0.0.0.0", packet.destination})
 
     def next_hop(self, dev: str, address: str) -> Lost | None:
-        """Nobody on the link has the address, or only who sent the packet himself."""
+        """The link is down, or nobody on it has the next hop's address, or its MAC."""
+        (link,) = self.read("ip", "-j", "link", "show", "dev", dev)
+        if "NO-CARRIER" in link["flags"] or "UP" not in link["flags"]:
+            return self.end(Disposition.LINK_DOWN, f"the wire of {dev} is down")
         near = self.read("ip", "-j", "neigh", "show", address, "dev", dev)
         if not near or {"FAILED", "INCOMPLETE"} & set(near[0]["state"]):
             return self.end(Disposition.NO_NEIGHBOUR, f"nobody on {dev} has {address}")
+        mac = near[0]["lladdr"]
+        if "PERMANENT" in near[0]["state"] and mac != self.mac_beyond(dev):
+            return self.end(Disposition.NO_NEIGHBOUR, f"nobody on {dev} has {mac}", str(near[0]))
         return None
+
+    def mac_beyond(self, dev: str) -> str:
+        """The MAC at the other end of a wire."""
+        built = self.built
+        far = built.world.far_end(self.where, built.name(self.where, dev))
+        if far is None:
+            return ""
+        show = ("ip", "-j", "link", "show", "dev", built.real_name(far.host, far.interface))
+        (said,) = built.namespaces.must(Command(show, far.host))
+        return str(json.loads(said)[0]["address"])
 
     def at_a_port(self) -> Lost | None:
         """It was to leave a bridge by the port that it came in by, and may not.

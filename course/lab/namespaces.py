@@ -195,7 +195,11 @@ def _end(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
     for pipe in (process.stdin, process.stdout):
         with suppress(OSError):
             pipe.close()  # type: ignore[union-attr]
-    process.wait(PATIENCE)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()  # and the agent with it
+        process.wait()
     errors.close()
 
 

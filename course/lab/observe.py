@@ -11,21 +11,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from course.lab.built import Built
-from course.lab.evidence import counters, why
+from course.lab.evidence import counters, ruled, why
 from course.lab.report import ANSWER, ERROR, QUESTION, Report, Seen, send
 from course.linux.packet import Packet
 from course.linux.passage import Step
 from course.trace import Disposition, Flow, Hop, Trace
 
 
-def observe(built: Built, flow: Flow) -> Trace:
+def observe(built: Built, flow: Flow, ruled_by_hand: Iterable[str] = ()) -> Trace:
     """Send a flow, and see what becomes of it.
 
     If its source port was in use before, it is sent from the next one that was not; the Trace's
-    flow tells which. Raises InputError for a host that is not there, LabError with what a tool
-    said.
+    flow tells which. `ruled_by_hand` are hosts that may have got rules of which the World knows
+    nothing. Raises InputError for a host that is not there, LabError with what a tool said.
     """
-    before = counters(built)
+    before = counters(built, ruled(built.world).union(ruled_by_hand))
     report = send(built, flow)
     if report.answered:
         return trace(report, Disposition.DELIVERED, flow.source, _said(report))

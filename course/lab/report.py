@@ -13,6 +13,7 @@ from typing import Any
 
 from course.lab.built import Built
 from course.lab.capture import Read, read
+from course.linux.interfaces import Interface
 from course.linux.packet import Packet
 from course.trace import Flow, Sighting
 
@@ -96,15 +97,22 @@ def _stray(built: Built, events: Sequence[Any]) -> Iterator[tuple[str, str, str]
     """Copies that a bridge sent to ports where the packet is for nobody: both ends of the wire."""
     for _, host, interface, _, to, data in events:
         name = built.name(host, interface)
-        if to == FOR_OTHERS and not built.world.host(host).interface(name).master:
+        link = _link(built, host, name)
+        if to == FOR_OTHERS and link and not link.master:
             yield host, name, data
             if far := built.world.far_end(host, name):
                 yield far.host, far.interface, data
 
 
 def _at_a_wire(built: Built, host: str, name: str) -> bool:
-    links = (link for link in built.world.host(host).interfaces if link.name == name)
-    return any(link.kind not in ("bridge", "loopback") for link in links)
+    link = _link(built, host, name)
+    return link is not None and link.kind not in ("bridge", "loopback")
+
+
+def _link(built: Built, host: str, name: str) -> Interface | None:
+    """An interface; None for one that somebody has made by hand."""
+    links = built.world.host(host).interfaces
+    return next((link for link in links if link.name == name), None)
 
 
 def _kind(found: Read, token: bytes, begins: int | None) -> str:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from inspect import signature
 
 from course.errors import InputError
@@ -74,17 +74,37 @@ class Target:
         return " ".join(("-g" if self.goto else "-j", self.name, *map(str, self.options)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. Without a target it only counts."""
+    """One rule, kept as its normal form. Without a target it only counts.
 
-    matches: tuple[Match, ...] = ()
-    target: Target | None = None
+    It has two halves, because the many rules of a large ruleset share one with others; what a half
+    means is read when it is asked for.
+    """
 
-    @cached_property
+    asks: str = ""
+    does: str = ""
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """What it asks of a packet."""
+        return _read(self.asks)[0]
+
+    @property
+    def target(self) -> Target | None:
+        """What it does with a packet that fits."""
+        return _read(self.does)[1]
+
+    @property
+    def calls(self) -> str:
+        """The chain that it jumps or goes to; an empty text for none."""
+        name = self.does.split(" ", 2)[1] if self.does else ""
+        return "" if name in TARGETS else name
+
+    @property
     def text(self) -> str:
         """Its normal form, without the chain it stands in."""
-        return " ".join(map(str, (*self.matches, *((self.target,) if self.target else ()))))
+        return f"{self.asks} {self.does}".strip()
 
     def __str__(self) -> str:
         return self.text
@@ -94,12 +114,38 @@ class Rule:
         return any(match.module == module for match in self.matches)
 
 
-@lru_cache(maxsize=1 << 16)
 def parse_rule(text: str) -> Rule:
     """Read one rule, without the `-A CHAIN` before it.
 
     Raises InputError for a match, target or option that the course does not know.
     """
+    asks, jump, does = text.partition("-j ")
+    if jump and asks[-1:] in ("", " ") and _is_only_a_target(does):
+        return Rule(_normal(asks).asks, _normal(jump + does).does)
+    return _normal(text)
+
+
+def _is_only_a_target(text: str) -> bool:
+    """Whether nothing stands in the text but a target and options of its own."""
+    own = TARGETS.get(text.partition(" ")[0], {})
+    return '"' not in text and all(word in own for word in text.split() if word[0] == "-")
+
+
+@lru_cache(maxsize=1 << 14)
+def _normal(text: str) -> Rule:
+    """The normal form of a rule, or of half a rule."""
+    matches, target = _parse(text)
+    return Rule(" ".join(map(str, matches)), str(target) if target else "")
+
+
+@lru_cache(maxsize=1 << 14)
+def _read(text: str) -> tuple[tuple[Match, ...], Target | None]:
+    """What a normal form means; packets ask for the same few again and again."""
+    return _parse(text)
+
+
+def _parse(text: str) -> tuple[tuple[Match, ...], Target | None]:
+    """What a rule, or half a rule, asks and does."""
     words = _Words(split(text))
     found: dict[str, dict[str, Option]] = {"": {}}
     target: Target | None = None
@@ -123,7 +169,7 @@ def parse_rule(text: str) -> Rule:
     matches = (Match(module, _finish(module, given)) for module, given in found.items())
     if target and not target.is_chain:
         target = Target(target.name, _finish_target(target.name, options))
-    return Rule(tuple(match for match in matches if match.module or match.options), target)
+    return tuple(match for match in matches if match.module or match.options), target
 
 
 def split(text: str) -> list[str]:
@@ -208,9 +254,8 @@ def _protocol(found: dict[str, dict[str, Option]]) -> str:
     return option.values[0] if option and not option.negated else ""
 
 
-@lru_cache(maxsize=1 << 16)
 def _option(name: str, normal: Normal, values: tuple[str, ...], negated: bool) -> Option:
-    """One option in normal form; most rules of a large ruleset share theirs with others."""
+    """One option in normal form."""
     printed = normal(*values)
     if printed is None:  # it says nothing
         if negated:
@@ -240,7 +285,7 @@ def _finish(module: str, given: dict[str, Option]) -> tuple[Option, ...]:
         given.setdefault("--mask", Option("--mask", ("255.255.255.255",)))
         if "--rdest" not in given:
             given.setdefault("--rsource", Option("--rsource"))
-    needed = {"statistic": "--probability", "mark": "--mark", "set": "--match-set"}.get(module)
+    needed = _NEEDED.get(module)
     if needed and needed not in given:
         raise InputError(f"-m {module}", f"lacks {needed}.", "Complete it.")
     if len(given) == 1:
@@ -248,6 +293,11 @@ def _finish(module: str, given: dict[str, Option]) -> tuple[Option, ...]:
     return tuple(given[flag] for flag in MATCHES[module] if flag in given)
 
 
+# the option without which a match or target means nothing
+_NEEDED = {
+    "statistic": "--probability", "mark": "--mark", "set": "--match-set",
+    "DNAT": "--to-destination", "SNAT": "--to-source", "MARK": "--set-xmark",
+}  # fmt: skip
 _MARKS = ("--set-xmark", "--set-mark", "--or-mark", "--and-mark", "--xor-mark")
 
 
@@ -282,7 +332,7 @@ def _finish_target(name: str, given: dict[str, Option]) -> tuple[Option, ...]:
     if name == "CONNMARK" and "--set-xmark" not in options:
         for flag in ("--nfmask", "--ctmask"):
             options.setdefault(flag, Option(flag, (f"{ALL_BITS:#x}",)))
-    needed = {"DNAT": "--to-destination", "SNAT": "--to-source", "MARK": "--set-xmark"}.get(name)
+    needed = _NEEDED.get(name)
     if needed and needed not in options:
         raise InputError(name, f"lacks {needed}.", "Complete it.")
     return tuple(Option(flag, options[flag].values) for flag in TARGETS[name] if flag in options)

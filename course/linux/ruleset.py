@@ -23,6 +23,7 @@ named has all of the kernel's chains. Two rulesets are equal exactly if their te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -40,18 +41,17 @@ BUILT_IN = {
 _TRACKING = ("conntrack", "state", "connmark")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chain:
     """Rules in order; a chain of the kernel has a policy for what passes all of them."""
 
     rules: tuple[Rule, ...] = ()
     policy: str | None = None
 
-    @cached_property
-    def jumps(self) -> tuple[str, ...]:
+    @property
+    def jumps(self) -> list[str]:
         """The chains that its rules jump or go to."""
-        targets = (rule.target for rule in self.rules)
-        return tuple(dict.fromkeys(each.name for each in targets if each and each.is_chain))
+        return list(dict.fromkeys(rule.calls for rule in self.rules if rule.calls))
 
 
 @dataclass(frozen=True)
@@ -114,25 +114,33 @@ def parse(text: str) -> Ruleset:
     return Ruleset().apply(text, flush=True)
 
 
-def _by_table(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The lines between `*table` and COMMIT."""
-    table, lines = "", list[str]()
-    for line in map(str.strip, text.splitlines()):
-        if not line or line[0] == "#":
-            continue
-        if line[0] == "*":
-            table, lines = line[1:], []
-            if table not in BUILT_IN:
-                raise InputError(table, "is no table.", f"Tables are {', '.join(BUILT_IN)}.")
-        elif not table:
+def _by_table(text: str) -> Iterator[tuple[str, Iterator[str]]]:
+    """The lines between `*table` and COMMIT, which must be taken before the next table."""
+    lines = _lines(text)
+    for line in lines:
+        if line[0] != "*":
             raise InputError(line, "stands in no table.", "Write *nat or another table before it.")
-        elif line == "COMMIT":
-            yield table, lines
-            table = ""
-        else:
-            lines.append(line)
-    if table:
-        raise InputError(f"*{table}", "is not ended.", "Write COMMIT after its last line.")
+        if line[1:] not in BUILT_IN:
+            raise InputError(line[1:], "is no table.", f"Tables are {', '.join(BUILT_IN)}.")
+        yield line[1:], _until_commit(line, lines)
+
+
+def _until_commit(start: str, lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        if line == "COMMIT":
+            return
+        if line[0] == "*":
+            break
+        yield line
+    raise InputError(start, "is not ended.", "Write COMMIT after its last line.")
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines that say something, one by one: a text may have hundreds of thousands."""
+    for found in re.finditer(".+", text):
+        line = found[0].strip()
+        if line and line[0] != "#":
+            yield line
 
 
 class _Table:

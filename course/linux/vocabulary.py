@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 
-from netaddr import IPAddress
+from netaddr import IPNetwork
 
 from course.addresses import canonical, parse_address
 from course.errors import InputError
@@ -50,7 +50,6 @@ def word(value: str) -> tuple[str, ...]:
     return (value,)
 
 
-@lru_cache(maxsize=1 << 16)
 def network(value: str) -> tuple[str, ...] | None:
     """An address or range, cut to its length; every address says nothing.
 
@@ -58,8 +57,8 @@ def network(value: str) -> tuple[str, ...] | None:
     (('10.240.0.0/16',), ('10.240.0.7/32',), None)
     """
     written, _, length = value.partition("/")
-    address = parse_address(written)
-    bits = 32 if address.version == 4 else 128
+    first = _usual(written)
+    bits = 128 if ":" in first else 32
     if "." in length:
         length = str(parse_mask(length))
     if length and not (length.isdecimal() and int(length) <= bits):
@@ -68,8 +67,8 @@ def network(value: str) -> tuple[str, ...] | None:
     if kept == 0:
         return None
     if kept < bits:
-        address = IPAddress(int(address) & -(1 << (bits - kept)), address.version)
-    return (f"{canonical(address)}/{kept}",)
+        first = canonical(IPNetwork(f"{first}/{kept}").network)
+    return (f"{first}/{kept}",)
 
 
 def host_or_network(value: str) -> tuple[str, ...] | None:
@@ -92,7 +91,7 @@ def parse_mask(text: str) -> int:
 
 def address(value: str) -> tuple[str, ...]:
     """One address."""
-    return (canonical(parse_address(value)),)
+    return (_usual(value),)
 
 
 def protocol(value: str) -> tuple[str, ...] | None:
@@ -222,13 +221,19 @@ def source(value: str) -> tuple[str, ...]:
 def _address_and_ports(value: str, normal: Callable[[str], str]) -> tuple[str, ...]:
     if value.count(":") > 1:  # IPv6 with a port stands in brackets
         inner, _, port = value.removeprefix("[").partition("]")
-        end, wanted = f"[{canonical(parse_address(inner))}]", port.removeprefix(":")
+        end, wanted = f"[{_usual(inner)}]", port.removeprefix(":")
         return (f"{end}:{normal(wanted)}" if wanted else end.strip("[]"),)
     end, colon, wanted = value.partition(":")
     if "-" in end:
         raise InputError(value, "is a range of addresses.", "Name one address a rule.")
-    end = canonical(parse_address(end, version=4)) if end or not colon else ""
+    end = _usual(end) if end or not colon else ""
     return (f"{end}:{normal(wanted)}" if colon else end,)
+
+
+@lru_cache(maxsize=256)
+def _usual(address: str) -> str:
+    """An address in its usual form; rules that name the same one often stand side by side."""
+    return canonical(parse_address(address))
 
 
 def _port_text(text: str) -> str:

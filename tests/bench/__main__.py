@@ -1,9 +1,10 @@
 """Runs every benchmark: `make bench`."""
 
-from tests.bench import import_cost, keystroke, kubeproxy_rules, planning
+from tests.bench import import_cost, keystroke, kubeproxy_rules, planning, reading_rules
 
 if __name__ == "__main__":
     import_cost.main()
     planning.main()
+    reading_rules.main()  # before this process grows: its children are told its peak of memory
     kubeproxy_rules.main()
     keystroke.main()

@@ -31,11 +31,14 @@ class Client:
         if source:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.setsockopt(socket.SOL_IP, FREEBIND, 1)
-        self.port = next(
+        ports = (
             port
             for port in range(source_port, 65536)
             if (source or port not in used) and self.bound(source, port)
         )
+        self.port = next(ports, 0)
+        if not self.port:
+            raise OSError(errno.EADDRINUSE, f"no source port from {source_port} on is free")
         self.token = b""
         self.asked = False  # over TCP: connected, and GET was sent
         self.answered = self.ended = False
