@@ -116,7 +116,7 @@ def reason(found: Comparison) -> str:
 
 
 def stopped(found: Comparison) -> str:
-    """What lost the packet that was observed, as its host said; empty if none was, or it is mute."""
+    """What lost the packet that was observed, as its host said; empty if nothing did."""
     why = why_lost(found.observation)
     return f"What was seen at {found.observation.ended_at} rests on: {why}." if why else ""
 
