@@ -158,7 +158,10 @@ def ways(host: Host) -> str:
 
 
 def _ways(host: Host) -> Iterator[str]:
+    down = {link.name for link in host.interfaces if not link.up}
     for route in host.routes:
+        if route.dev in down:
+            continue  # the kernel has no route by an interface that is down
         # the table first: nothing may follow the last of several next hops
         yield f"route add table {route.table} {replace(route, proto='')}"
     for rule in host.rules:

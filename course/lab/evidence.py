@@ -1,8 +1,8 @@
 """Why a packet went no further: the host where it was seen last is asked, and nobody else.
 
 Asked are, in this order: the ports of its bridge, the counters of its rules, the addresses that it
-takes from a wire, its routes (`ip route get`), its sockets, its neighbours. So a disposition is what the kernel says; the
-World's data is not looked at.
+takes from a wire, its routes (`ip route get`), its sockets, its neighbours. So a disposition is
+what the kernel says; the World's data is not looked at.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def observe(built: Built, flow: Flow) -> Trace:
     before = counters(built)
     report = send(built, flow)
     if report.answered:
-        return trace(report, Disposition.DELIVERED, flow.source)
+        return trace(report, Disposition.DELIVERED, flow.source, _said(report))
     lost = why(built, report, before)
     if lost.disposition == Disposition.NO_NEIGHBOUR:
         # when a host gives up its ARP it says so, seconds later: no part of a Trace
@@ -37,13 +37,19 @@ def observe(built: Built, flow: Flow) -> Trace:
 
 
 def trace(report: Report, disposition: Disposition, where: str, why: Step | None = None) -> Trace:
-    """A report as a Trace; `why` is the step at the host where the packet was lost."""
+    """A report as a Trace; `why` is the last step, at the host where it ended."""
     found = hops(report)
     if why:
         last = max((at for at, hop in enumerate(found) if hop.host == where), default=0)
         found[last] = replace(found[last], steps=(why,))
     server, packet = delivered(report)
     return Trace(report.flow, tuple(found), disposition, where, packet, server)
+
+
+def _said(report: Report) -> Step | None:
+    """The answer in the server's own words."""
+    _, packet = delivered(report)
+    return Step("delivered", report.text, packet, packet) if report.text and packet else None
 
 
 def hops(report: Report) -> list[Hop]:

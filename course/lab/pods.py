@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
-from pathlib import Path
 from typing import Any
 
 from course.cni.contract import CniError
 from course.cni.expected import COURSE_PTP
-from course.cni.install import install
-from course.cni.result import Result
+from course.cni.install import program
+from course.cni.result import Result, agrees
 from course.cni.runtime import PluginCall, find_plugin
 from course.lab.build import of_interfaces
 from course.lab.built import Built
@@ -35,7 +33,7 @@ from course.lab.namespaces import Command, LabError, Namespaces, Output
 from course.lab.probe.needs import Needs
 from course.linux.host import Host
 from course.linux.interfaces import loopback
-from course.world import World
+from course.world import End, World
 
 OWN = "/run/plugins"  # in the lab's namespaces
 PATH = os.pathsep.join((OWN, *Needs().plugin_folders))
@@ -61,22 +59,13 @@ def add_pods(namespaces: Namespaces, world: World) -> Built:
 
     Raises LabError with a plugin's own words if one fails, or for a result that was not expected.
     """
-    names = {}
     for node, files in world.files.items():
         namespaces.place(files, node)
     if any(call.plugin == AZURE for calls in world.calls.values() for call in calls):
-        with tempfile.TemporaryDirectory() as folder:
-            program = install(Path(folder)).read_text("utf-8")
-        namespaces.place({f"{OWN}/{COURSE_PTP}": program})
+        namespaces.place({f"{OWN}/{COURSE_PTP}": program()})
+    names = {}
     for pod, result in called(namespaces, world).items():
-        far = world.far_end(pod, "eth0")
-        assert far
-        real = next(
-            each.name
-            for each in result.interfaces
-            if each.name and not each.sandbox and each.name.startswith(("veth", "azv"))
-        )
-        names[far.host, real] = far.interface
+        names[_node(world, pod), _made_on_node(result)] = _end(world, pod).interface
     built = Built(namespaces, world, names)
     settle(built)
     return built
@@ -90,17 +79,25 @@ def called(namespaces: Namespaces, world: World) -> dict[str, Result]:
     results: dict[str, Any] = dict.fromkeys(world.calls)
     for step in range(max(map(len, world.calls.values()), default=0)):
         calls = {pod: calls[step] for pod, calls in world.calls.items() if len(calls) > step}
-        commands = [
-            _command(call, str(_node(world, pod)), results[pod]) for pod, call in calls.items()
-        ]
+        commands = [_command(call, _node(world, pod), results[pod]) for pod, call in calls.items()]
         for (pod, call), output in zip(calls.items(), namespaces.run(*commands), strict=True):
             results[pod] = _result(pod, call, output)
     return {pod: Result.from_json(result) for pod, result in results.items()}
 
 
+def _end(world: World, pod: str) -> End:
+    """The node's end of a pod's wire."""
+    link = world.host(pod).interface("eth0")
+    return End(link.peer_host, link.peer)
+
+
 def _node(world: World, pod: str) -> str:
-    far = world.far_end(pod, "eth0")
-    return far.host if far else ""
+    return _end(world, pod).host
+
+
+def _made_on_node(result: Result) -> str:
+    """The real name of the node's end: of what a plugin made outside of the pod, the last."""
+    return [str(each.name) for each in result.interfaces if not each.sandbox][-1]
 
 
 def _command(call: PluginCall, node: str, previous: Mapping[str, Any] | None) -> Command:
@@ -111,10 +108,10 @@ def _command(call: PluginCall, node: str, previous: Mapping[str, Any] | None) ->
     if plugin == AZURE:
         plugin, (stdin, environment) = COURSE_PTP, stand_in(call)
     try:
-        program = f"{OWN}/{plugin}" if plugin == COURSE_PTP else str(find_plugin(plugin, PATH))
+        file = f"{OWN}/{plugin}" if plugin == COURSE_PTP else str(find_plugin(plugin, PATH))
     except CniError as error:
         raise LabError(str(error)) from error
-    return Command((program,), node, json.dumps(stdin), {**environment, "CNI_PATH": PATH})
+    return Command((file,), node, json.dumps(stdin), {**environment, "CNI_PATH": PATH})
 
 
 def stand_in(call: PluginCall) -> tuple[dict[str, Any], dict[str, str]]:
@@ -137,7 +134,7 @@ def _result(pod: str, call: PluginCall, output: Output) -> Any:
         raise LabError(f"{call.plugin} could not make {pod}: {str(output).strip()}")
     printed = json.loads(output.out)
     found, wanted = Result.from_json(printed), call.expected
-    if wanted and (found.ips, found.routes) != (wanted.ips, wanted.routes):
+    if wanted and not agrees(wanted, found):
         raise LabError(f"{call.plugin} made something else of {pod}: {found}, not {wanted}")
     return printed
 

@@ -13,26 +13,38 @@ from typing import Any
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "icmp": socket.SOCK_RAW}
 
 
-class Client:
-    """One flow as its sender lives it. Its source port is the first that is free and not `used`."""
+FREEBIND = 15  # IP_FREEBIND of linux/in.h: an address that is not yet chosen, or not of this host
 
-    def __init__(self, protocol: str, source_port: int, used: Container[int]) -> None:
+
+class Client:
+    """One flow as its sender lives it. Its source port is the first that is free and not `used`;
+    with a `source`, address and port are exactly those."""
+
+    def __init__(
+        self, protocol: str, source_port: int, used: Container[int], source: str = "", ttl: int = 64
+    ) -> None:
         number = socket.IPPROTO_ICMP if protocol == "icmp" else 0
         self.protocol = protocol
         self.socket = socket.socket(socket.AF_INET, KINDS[protocol], number)
         self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_IP, socket.IP_TTL, ttl)
+        if source:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.setsockopt(socket.SOL_IP, FREEBIND, 1)
         self.port = next(
-            port for port in range(source_port, 65536) if port not in used and self.bound(port)
+            port
+            for port in range(source_port, 65536)
+            if (source or port not in used) and self.bound(source, port)
         )
         self.token = b""
         self.asked = False  # over TCP: connected, and GET was sent
         self.answered = self.ended = False
         self.text = self.error = ""
 
-    def bound(self, port: int) -> bool:
+    def bound(self, source: str, port: int) -> bool:
         """Take a source port, unless somebody has it."""
         try:
-            self.socket.bind(("", 0 if self.protocol == "icmp" else port))
+            self.socket.bind((source, 0 if self.protocol == "icmp" else port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

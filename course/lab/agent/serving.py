@@ -221,14 +221,18 @@ class Agent:
                 )  # fmt: skip
 
     def do_send(
-        self, host: str, protocol: str, destination: str, port: int, source_port: int, token: str
-    ) -> dict[str, Any]:
-        """Send a flow's first packet and wait for its answer; tell all that was seen meanwhile."""
+        self, host: str, protocol: str, destination: str, port: int, source_port: int, token: str,
+        **exactly: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Send a flow's first packet and wait for its answer; tell all that was seen meanwhile.
+
+        `exactly` may be the source address and the TTL.
+        """
         self.captured, self.served, self.quiet = [], [], 0
         ends = time.monotonic() + LONGEST
         used = self.used.setdefault((host, protocol), set())
         with inside(host):
-            client = Client(protocol, source_port, used)
+            client = Client(protocol, source_port, used, **exactly)
             client.send(destination, port, bytes.fromhex(token))
         used.add(client.port)
         self.held.append(client.socket)
