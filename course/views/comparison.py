@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from course.compare import Comparison
 from course.errors import InputError
-from course.linux.draws import Answer, Drawn, Question
+from course.linux.draws import Answer, Drawn, Question, odds
 from course.predict import Prediction
 from course.trace import Sighting, Trace, differences
 from course.views.html import Html, note, table
@@ -96,11 +96,12 @@ def chance(found: Comparison) -> str:
     if not drawn:
         return ""
     was = "was" if found.equal else "that comes closest is"
-    likely = found.drawn.probability.limit_denominator(1000)
-    odds = "" if likely == 1 else f", as likely as {likely.numerator} in {likely.denominator}"
-    if any(question.kind == "source port" for question in found.drawn.questions) and odds:
-        odds += ", the port aside"
-    return f"Chance decided here. The draw {was}: {', '.join(drawn)}{odds}."
+    likely = ""
+    if found.drawn.probability < 1:
+        likely = f", as likely as {odds(found.drawn.probability)}"
+        ports = any(question.kind == "source port" for question in found.drawn.questions)
+        likely += ", the port aside" * ports
+    return f"Chance decided here. The draw {was}: {', '.join(drawn)}{likely}."
 
 
 def reason(found: Comparison) -> str:
@@ -116,7 +117,7 @@ def reason(found: Comparison) -> str:
 
 
 def stopped(found: Comparison) -> str:
-    """What lost the packet that was observed, as its host said; empty if none was, or it is mute."""
+    """What lost the packet that was observed, as its host said; empty if nothing did."""
     why = why_lost(found.observation)
     return f"What was seen at {found.observation.ended_at} rests on: {why}." if why else ""
 

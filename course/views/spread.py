@@ -25,7 +25,7 @@ from html import escape
 
 from course.errors import InputError
 from course.laboratory import Tally
-from course.linux.draws import Drawn
+from course.linux.draws import Drawn, odds
 from course.trace import Disposition, Trace
 from course.views.html import Html, table
 from course.views.pictures import Picture
@@ -46,7 +46,7 @@ def show_spread(tally: Tally, predicted: Sequence[Drawn[Trace]] = ()) -> Html:
         raise InputError(str(tally.flow), "was never sent.", "Send it at least once.")
     shares = shares_of(tally, predicted)
     times = len(tally.traces)
-    title = f"{arrows(str(tally.flow))}, sent {times:,} times"
+    title = f"{arrows(str(tally.flow))}, sent {times:,} time{'s' * (times > 1)}"
     words = [share.in_words(times) for share in shares]
     alt = f"{title}{', with what was predicted' * bool(predicted)}."
     picture = Picture(_bars(shares, times), alt, words, LEGEND * bool(predicted))
@@ -75,12 +75,7 @@ class Share:
     @property
     def odds(self) -> str:
         """How likely it was, in words."""
-        if self.likely is None:
-            return ""
-        if not self.likely:
-            return "never"
-        rounded = self.likely.limit_denominator(1000)
-        return f"{rounded.numerator} in {rounded.denominator}"
+        return "" if self.likely is None else odds(self.likely)
 
     def cells(self, of: int) -> list[str]:
         """Who, source, times, share, how likely."""
