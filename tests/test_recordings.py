@@ -120,7 +120,7 @@ def test_what_a_node_remembers_belongs_to_the_packet_that_was_shown(model, befor
     lab.run("node1", "ip route")
     seen = lab.observe(SCENARIOS["to a ClusterIP"].flow(lab.world))
     (line,) = (each for each in lab.run("node1", "conntrack -L").splitlines() if CLUSTER_IP in each)
-    assert f"src={seen.delivered.destination} dst={lab.world.address('web-1')}" in line
+    assert f"src={seen.delivered.destination} dst={seen.delivered.source}" in line
     assert f"sport={seen.flow.source_port} dport=80" in line
 
 
