@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from course.compare import compare
 from course.errors import InputError
-from course.lab.probe.readiness import readiness
+from course.lab.probe.needs import Needs
+from course.lab.probe.readiness import examined, readiness
 from course.laboratory import RECORD, Lab
 from course.linux.packet import ICMP, Packet
 from course.linux.passage import Step
@@ -491,6 +492,19 @@ def test_a_lab_without_namespaces_tells_cause_and_cure():
     assert label.startswith("recorded on ")
     assert "forbids namespaces, as Docker's does by default. Run the course outside" in label
     assert refusal.startswith("'live=True' cannot be here. A filter of system calls (seccomp)")
+
+
+@needs_namespaces
+def test_without_br_netfilter_kubenet_is_recorded_and_all_else_is_live(monkeypatch):
+    lacking = examined(Needs(bridge_setting="/proc/sys/net/bridge/none"))
+    monkeypatch.setattr("course.lab.probe.readiness.readiness", lambda: lacking)
+    with Lab(small_cluster("kubenet")) as lab:
+        assert lab.label.startswith("recorded on ")
+        assert "br_netfilter is not loaded: kubenet, whose pods are on a bridge" in lab.label
+        assert "sudo modprobe br_netfilter" in lab.label
+        lab.observe(SCENARIOS["to a VM"].flow(lab.world))
+    with Lab(small_cluster("overlay")) as lab:
+        assert lab.label.startswith("live, on Linux ")
 
 
 def test_in_a_python_that_starts_nothing_the_same_cells_go_on_with_recordings():
