@@ -15,7 +15,7 @@ from course.topology import Cluster, Exposure, Machine, Node, Pod
 from course.trace import Flow
 from course.virtual_network import SecurityRule, UserRoute
 from tests.labs import LIVE, as_predicted, bends_promiscuous_bridges
-from tests.worlds import MODELS, with_routes, with_security
+from tests.worlds import MODELS, with_pool, with_routes, with_security
 
 pytestmark = LIVE
 EXAMPLES = int(os.environ.get("COURSE_LAB_EXAMPLES", "60"))
@@ -84,6 +84,8 @@ def topologies(draw):
         bridge_calls_iptables=draw(mostly),
     )  # fmt: skip
     topology = replace(small_cluster(model), clusters=(cluster,))
+    if count < 3 and draw(st.booleans()):
+        topology = with_pool(topology)
     if draw(st.booleans()):
         topology = with_security(topology, *draw(st.lists(st.sampled_from(SECURITY), unique=True)))
     if draw(st.booleans()):
