@@ -427,11 +427,8 @@ def certain(world):
 
 def without_random_ports(text):
     """Masquerading may draw a port (--random-fully): which one means nothing here."""
-    known = {"80", "8080", "30080", "30081"}
-    return re.sub(
-        r":(\d+)\b",
-        lambda port: port[0] if port[1] in known or port[1].startswith("410") else ":*", text,
-    )  # fmt: skip
+    known = {"80", "8080", "30080", "30081", *(str(41000 + at) for at in range(len(SCENARIOS)))}
+    return re.sub(r":(\d+)\b", lambda port: port[0] if port[1] in known else ":*", text)
 
 
 def changed_worlds():
