@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from course.addresses import canonical, is_inside, parse_address, parse_range
 from course.errors import InputError, whole_number
 
-NEXT_HOP_TYPES = ("VirtualAppliance", "VnetLocal", "Internet", "None")
+NEXT_HOP_TYPES = (
+    "VirtualAppliance", "VirtualNetworkGateway", "VnetLocal", "Internet", "None",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,11 @@ def sent(namespaces, hosts, name, packet):
         host=name, protocol=packet.protocol, source=packet.source, source_port=packet.source_port,
         destination=packet.destination, port=packet.destination_port, ttl=packet.ttl, token=TOKEN,
     )  # fmt: skip
-    events = []
+    events = set()  # what is sent again is nothing new
     for _, host, interface, out, _, data in told["seen"]:
         found = read(bytes.fromhex(data))
         if found and (host, interface) in wires:
-            events.append((host, interface, "out" if out else "in", str(found.packet)))
+            events.add((host, interface, "out" if out else "in", str(found.packet)))
     return tuple(sorted(events))
 
 

@@ -25,7 +25,7 @@ PKTINFO, TIMESTAMP = 8, 35  # IP_PKTINFO of linux/in.h, SO_TIMESTAMPNS
 SECONDS_AND_NANOSECONDS, PACKET_INFO = struct.Struct("qq"), struct.Struct("I4s4s")
 SNAP = 128  # bytes: headers, a quoted packet's headers, and the token after them
 QUIET = 15  # turns of 0.01 s without a packet, after which nobody waits any longer
-LONGEST = 5.0  # seconds for one flow, however busy
+LONGEST, LEAST = 0.8, 3  # before TCP sends anything again, after a second: so few turns will do
 
 
 def main() -> None:
@@ -236,7 +236,7 @@ class Agent:
             client.send(destination, port, bytes.fromhex(token))
         used.add(client.port)
         self.held.append(client.socket)
-        while not client.ended and self.quiet < QUIET and time.monotonic() < ends:
+        while not client.ended and self.quiet < (QUIET if time.monotonic() < ends else LEAST):
             self.quiet += 1  # by turns and not by time: a busy machine may have let us wait
             self.turn(0.01)
             client.look()
