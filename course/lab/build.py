@@ -113,9 +113,11 @@ def of_interfaces(host: Host, *names: str) -> dict[str, int]:
     for name in names or [link.name for link in host.interfaces]:
         # or who answers ARP for others waits up to 0.8 s
         found[f"net/ipv4/neigh/{name}/proxy_delay"] = 0
-        for key, value in host.sysctls.items():
-            if key.startswith(f"net.ipv4.conf.{name}."):
-                found[key.replace(".", "/")] = value
+        found |= {key.replace("CONF", name): value for key, value in ON_EACH_INTERFACE.items()}
+        for key, value in SYSCTLS.items():
+            if "CONF" in key:
+                own = key.replace("CONF", name)
+                found[own.replace(".", "/")] = host.sysctls.get(own, value)
     return found
 
 

@@ -6,7 +6,8 @@ from course.lab.build import build
 from course.lab.built import Built
 from course.lab.namespaces import LabError, Namespaces
 from course.lab.pods import add_pods, without_pods
-from course.lab.read_back import read_back, unlike
+from course.lab.drift import unlike
+from course.lab.read_back import read_back
 from course.world import World
 
 
