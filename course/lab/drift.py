@@ -51,7 +51,10 @@ def wanted_routes(host: Host) -> list[Route]:
 
 def plain(route: Route) -> Route:
     """A route without what does not tell it from others."""
-    return replace(route, destination=route.network, scope="", proto="", onlink=False)
+    return replace(
+        route, destination=route.network if route.length else "default",
+        scope="", proto="", onlink=False,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,8 @@ def _chain(where: str, wanted: Chain, found: Chain) -> Iterator[str]:
 
 def _settings(built: Built, wanted: Host) -> Iterator[str]:
     """What is set for a whole host."""
-    told = at_birth(wanted)
+    # to set ip_forward changes accept_redirects; nobody sends any
+    told = {path: v for path, v in at_birth(wanted).items() if "accept_redirects" not in path}
     for path, value in built.namespaces.get(wanted.name, [*told]).items():
         if value != told[path]:
             yield f"{path.replace('/', '.')} is {value}, was {told[path]}"
