@@ -37,7 +37,7 @@ def links(built: Built, found: Host, wanted: Host) -> Iterator[str]:
     for link in wanted.interfaces:
         now = found.interface(link.name)
         if not link.mac or built.by_chance(wanted.name, link.name):
-            link = replace(link, mac=now.mac)  # whatever it is
+            link = replace(link, mac=now.mac)
         if now.mtu != link.mtu:
             yield f"link set {link.name} mtu {link.mtu}"
         if now.master and not link.master:

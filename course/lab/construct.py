@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from course.lab.build import build
 from course.lab.built import Built
+from course.lab.drift import unlike
 from course.lab.namespaces import LabError, Namespaces
 from course.lab.pods import add_pods, without_pods
-from course.lab.drift import unlike
 from course.lab.read_back import read_back
 from course.world import World
 
@@ -23,7 +23,9 @@ def construct(world: World, plugins: bool = True) -> Built:
     world = world if plugins else of_data(world)
     try:
         build(namespaces, [without_pods(world, host) for host in world.hosts])
-        built = add_pods(Built(namespaces, world), world.calls)
+        built, refused = add_pods(Built(namespaces, world), world.calls)
+        if refused:
+            raise LabError("\n".join(refused.values()))
         demand(built, *world.files, *world.calls)
         return built
     except BaseException:

@@ -20,7 +20,7 @@ import os
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_interface
-from typing import Any
+from typing import Any, NamedTuple
 
 from course.cni.contract import CniError
 from course.cni.expected import COURSE_PTP
@@ -29,7 +29,7 @@ from course.cni.result import Result, agrees
 from course.cni.runtime import PluginCall, find_plugin
 from course.lab.build import of_interfaces
 from course.lab.built import Built
-from course.lab.namespaces import Command, LabError, Namespaces, Output
+from course.lab.namespaces import Command, LabError, Output
 from course.lab.probe.needs import Needs
 from course.linux.host import Host
 from course.linux.interfaces import loopback
@@ -62,18 +62,17 @@ def without_pods(
     )
 
 
-class Refused(LabError):
-    """Plugins have not made some pods; `words` are a plugin's own, by pod."""
+class Added(NamedTuple):
+    """What came of adding pods: what stands, and the words of plugins that refused, by pod."""
 
-    def __init__(self, words: Mapping[str, str], built: Built) -> None:
-        super().__init__("\n".join(words.values()))
-        self.words, self.built = words, built
+    built: Built
+    refused: Mapping[str, str]
 
 
-def add_pods(built: Built, pods: Iterable[str]) -> Built:
+def add_pods(built: Built, pods: Iterable[str]) -> Added:
     """Have plugins make pods of a World whose other hosts stand.
 
-    Raises LabError for a result that was not expected, and Refused if a plugin fails.
+    Raises LabError for a result that was not expected.
     """
     world, namespaces = built.world, built.namespaces
     for node, files in world.files.items():
@@ -89,9 +88,7 @@ def add_pods(built: Built, pods: Iterable[str]) -> Built:
         built, names={**built.names, **names}, results={**built.results, **results}
     )  # fmt: skip
     settle(built)
-    if refused:
-        raise Refused(refused, built)
-    return built
+    return Added(built, refused)
 
 
 def called(built: Built, pods: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:

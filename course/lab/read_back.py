@@ -82,10 +82,10 @@ def _route(built: Built, host: str, found: Mapping[str, Any]) -> Route:
 
 
 def _rule(found: Mapping[str, Any]) -> PolicyRule:
-    ends = [_end(found, *keys) for keys in (("src", "srclen"), ("dst", "dstlen"))]
-    table = str(found.get("table", found.get("action", "")))
     return PolicyRule(
-        found["priority"], table, *ends, iif=found.get("iif", ""), fwmark=found.get("fwmark", ""),
+        found["priority"], str(found.get("table", found.get("action", ""))),
+        _end(found, "src", "srclen"), _end(found, "dst", "dstlen"), found.get("iif", ""),
+        found.get("fwmark", ""),
     )  # fmt: skip
 
 
@@ -131,7 +131,8 @@ def _ruleset(saved: list[str]) -> Ruleset:
             rules.setdefault((table, name), []).append(_read(rest))
     for (table, name), listed in rules.items():
         tables[table][name] = Chain(tuple(listed), tables[table][name].policy)
-    return Ruleset({name: chains for name, chains in tables.items() if any(map(_says, chains.values()))})
+    saying = (name for name, chains in tables.items() if any(map(_says, chains.values())))
+    return Ruleset({name: tables[name] for name in saying})
 
 
 def _read(text: str) -> Rule:

@@ -170,7 +170,7 @@ class Agent:
         Connections that a server has accepted stay.
         """
         for name, listed in hosts.items():
-            wanted = {(name, *each) for each in map(tuple, listed)}
+            wanted = {(name, protocol, address, port) for protocol, address, port in listed}
             have = {each for each in self.servers if each[0] == name}
             for each in have - wanted:
                 self.close(self.servers.pop(each))
