@@ -1,7 +1,8 @@
 """A World that stands, changed into another one: only what differs is touched.
 
 Pods that are no more, or that are others now, are deleted by their plugins, and new ones are added
-by theirs, as on a node. Hosts that stay keep what they remember, a Service's old connections too.
+by theirs, as on a node. Hosts that stay keep what they remember, a Service's old connections too; but for who is where on a
+link, that they ask anew.
 What a learner has changed by hand is taken back: whatever stands becomes what the new World says.
 """
 
@@ -14,6 +15,7 @@ from course.lab.build import at_birth, serve
 from course.lab.built import Built
 from course.lab.cleanup import clean_up
 from course.lab.construct import demand
+from course.lab.namespaces import Command
 from course.lab.pods import add_pods, delete_pods, without_pods
 from course.lab.read_back import read_back
 from course.lab.reshape import Hosts, batches, reshape, wires
@@ -47,6 +49,8 @@ def change(built: Built, world: World) -> Changed:
     )
     built, refused = add_pods(built, coming)
     serve(namespaces, world.hosts)
+    # or they would look for a pod where another one was that had its address
+    namespaces.must(*(Command(("ip", "neigh", "flush", "all"), name) for name in stay))
     clean_up(built)
     if not refused:
         demand(built, *names)
