@@ -1,9 +1,9 @@
 """A World that stands, changed into another one: only what differs is touched.
 
 Pods that are no more, or that are others now, are deleted by their plugins, and new ones are added
-by theirs, as on a node. Hosts that stay keep what they remember, a Service's old connections too; but for who is where on a
-link, that they ask anew.
-What a learner has changed by hand is taken back: whatever stands becomes what the new World says.
+by theirs, as on a node. Hosts that stay keep what they remember, a Service's old connections too;
+only who is where on a link, they ask anew. What a learner has changed by hand is taken back:
+whatever stands becomes what the new World says.
 """
 
 from __future__ import annotations
@@ -38,15 +38,12 @@ def change(built: Built, world: World) -> Changed:
     before, namespaces, names = built.world, built.namespaces, set(world.by_name)
     found = read_back(built, *(names & set(before.by_name)))
     stay = {name for name in found if not _is_another(built, world, found, name)}
-    take_away(built, set(before.by_name) - stay)
-    namespaces.make({name: at_birth(world.host(name)) for name in names - stay})
-    built = _of_those(built, world, stay)
+    built = _with_hosts(built, world, stay)
+    if {*before.by_name} | names != stay:
+        found = read_back(built, *names)
     coming = [pod for pod in world.calls if pod not in stay]
-    reshape(
-        before,
-        built,
-        {h.name: without_pods(world, h, coming, bridge=h.name in stay) for h in world.hosts},
-    )
+    wanted = (without_pods(world, h, coming, bridge=h.name in stay) for h in world.hosts)
+    reshape(before, built, found, {host.name: host for host in wanted})
     built, refused = add_pods(built, coming)
     serve(namespaces, world.hosts)
     # or they would look for a pod where another one was that had its address
@@ -80,8 +77,11 @@ def take_away(built: Built, hosts: Iterable[str]) -> None:
     built.namespaces.unmake(leaving)
 
 
-def _of_those(built: Built, world: World, stay: set[str]) -> Built:
-    """What stands of another World, once all others are taken away."""
+def _with_hosts(built: Built, world: World, stay: set[str]) -> Built:
+    """Take away all hosts but those that stay, and make those that another World has besides."""
+    take_away(built, set(built.world.by_name) - stay)
+    fresh = set(world.by_name) - stay
+    built.namespaces.make({name: at_birth(world.host(name)) for name in fresh})
     names = {
         (host, real): name
         for (host, real), name in built.names.items()

@@ -21,12 +21,10 @@ from course.world import End, World
 Hosts = Mapping[str, Host]
 
 
-def reshape(before: World, built: Built, wanted: Hosts) -> None:
-    """Give hosts the shape that is wanted; `before` is the World that they were of.
-
-    Raises LabError with what a tool said.
-    """
-    found = _rewired(before, built, wanted)
+def reshape(before: World, built: Built, found: Hosts, wanted: Hosts) -> None:
+    """Give hosts the shape that is wanted; `found` is how they are, and `before` the World that
+    they were of. Raises LabError with what a tool said."""
+    found = _rewired(before, built, found, wanted)
     built.namespaces.set({name: _settings(built, host) for name, host in wanted.items()})
     found |= _told(
         built, {name: alter.links(built, found[name], host) for name, host in wanted.items()}
@@ -59,9 +57,8 @@ def wires(world: World, found: Hosts) -> dict[End, End]:
     return {end: far for end, far in ends.items() if {end, far} <= there}
 
 
-def _rewired(before: World, built: Built, wanted: Hosts) -> dict[str, Host]:
+def _rewired(before: World, built: Built, found: Hosts, wanted: Hosts) -> dict[str, Host]:
     """Hang hosts on the wires that are wanted, and on no others, and read them back."""
-    found = read_back(built, *wanted)
     hanging = wires(before, found)
     kept = {
         name: {link.name for link in host.interfaces if _stands(link, found[name], hanging)}
@@ -76,7 +73,7 @@ def _rewired(before: World, built: Built, wanted: Hosts) -> dict[str, Host]:
     text = "".join(links(_only_without(host, kept[name])) for name, host in wanted.items())
     if text:
         built.namespaces.must(Command(("ip", "-batch", "-"), given=text))
-    return read_back(built, *wanted) if cut or text else found
+    return read_back(built, *wanted) if cut or text else {**found}
 
 
 def _stands(link: Interface, found: Host, hanging: Mapping[End, End]) -> bool:
