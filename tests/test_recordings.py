@@ -32,7 +32,7 @@ from course.topology import Machine
 from course.trace import Disposition, Flow, Hop, Sighting, Trace, differences
 from course.world import build
 from tests.conftest import ROOT
-from tests.labs import LIVE
+from tests.labs import LIVE, as_predicted
 from tests.surroundings import no_filters
 from tests.worlds import MODELS, WORLDS, with_host
 from tools.recordings import joined, record_lesson
@@ -70,11 +70,7 @@ def test_every_scenario_is_replayed_and_goes_as_predicted(model, name):
     lab = recorded(model)
     flow = SCENARIOS[name].flow(lab.world)
     for _ in range(13):  # once more than it was recorded
-        seen = lab.observe(flow)
-        found = lab.compare(seen)
-        assert found.equal, "\n".join((str(flow), *found.differences))
-        trace = found.prediction.trace
-        assert (trace.server, trace.delivered) == (seen.server, seen.delivered)
+        as_predicted(lab, flow)
 
 
 @given(
@@ -84,8 +80,7 @@ def test_every_scenario_is_replayed_and_goes_as_predicted(model, name):
 def test_in_whatever_order_recordings_are_asked_for_they_go_as_predicted(model, names):
     lab = recorded(model)
     for name in names:
-        found = lab.compare(lab.observe(SCENARIOS[name].flow(lab.world)))
-        assert found.equal, "\n".join((name, *found.differences))
+        as_predicted(lab, SCENARIOS[name].flow(lab.world))
 
 
 @pytest.mark.parametrize("model", MODELS)
