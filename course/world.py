@@ -54,10 +54,20 @@ class World:
         return {host.name: host for host in self.hosts}
 
     def host(self, name: str) -> Host:
-        """The host of that name. Raises InputError if there is none."""
+        """The host of that name. Raises InputError if there is none, as for a pod without a
+        network of its own: its host is its node."""
         if name not in self.by_name:
-            raise InputError(name, "is no host here.", f"There are {', '.join(self.by_name)}.")
+            raise self._no_host(name)
         return self.by_name[name]
+
+    def _no_host(self, name: str) -> InputError:
+        pods = (pod for cluster in self.topology.clusters for pod in cluster.pods)
+        node = next((pod.node for pod in pods if pod.name == name), "")
+        if node:
+            return InputError(
+                name, "has no network of its own: it uses that of its node.", f"Name {node}."
+            )
+        return InputError(name, "is no host here.", f"There are {', '.join(self.by_name)}.")
 
     def role(self, host: str, interface: str) -> str:
         """What an interface is for: its own name, unless that is one of chance."""

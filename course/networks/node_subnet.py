@@ -64,7 +64,8 @@ class NodeSubnet(NetworkModel):
         from course.wiring import addressing
 
         cluster = addressing.nodes_with_cards(cluster, topology, lambda pool: pool.max_pods)
-        return addressing.pods_with(cluster, addressing.of_card)
+        spare = addressing.spare_addresses(cluster, topology)
+        return addressing.pods_with(cluster, addressing.of_card, spare)
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
         """A route to each pod on its node; Azure finds pods by the addresses of network cards.

@@ -85,7 +85,8 @@ class PodSubnetDynamic(NetworkModel):
             lambda pool: own + pool_target(most, max_addresses=pool.max_pods),
             pod_subnets=True,
         )  # fmt: skip
-        return addressing.pods_with(cluster, lambda node: iter(node.held[own:]))
+        spare = addressing.spare_addresses(cluster, topology)
+        return addressing.pods_with(cluster, lambda node: iter(node.held[own:]), spare)
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
         """A route to each pod on its node; Azure finds pods by the addresses that nodes hold.
