@@ -60,6 +60,7 @@ SCENARIOS = {
     ),
     "to on premises": Scenario("a pod calls a machine on premises", "web-1", "office", 80, (6,)),
     "to the internet": Scenario("a pod calls the internet", "web-1", "internet", 80, (4, 5, 6)),
+    "ping the internet": Scenario("a pod pings the internet", "web-1", "internet", 0, (4,), "icmp"),
     "to Azure's DNS": Scenario("a pod asks Azure's DNS", "web-1", DNS, 53, (4, 5), "udp"),
     "to instance metadata": Scenario(
         "a pod asks for the metadata of its node", "web-1", METADATA, 80, (5,)
@@ -80,6 +81,9 @@ SCENARIOS = {
     ),
     "to a load balancer, Cluster": Scenario(
         "the internet calls a Service", "internet", PUBLIC, 80, (2, 5)
+    ),
+    "ping a load balancer": Scenario(
+        "the internet pings a Service's load balancer", "internet", PUBLIC, 0, (2,), "icmp"
     ),
     "to a load balancer, Local": Scenario(
         "the internet calls a Service that keeps its address", "internet", FRONT, 80, (2, 5)

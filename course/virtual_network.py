@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from course.addresses import canonical, is_inside, parse_address, parse_range
 from course.errors import InputError, distinct
 
-NEXT_HOP_TYPES = ("VirtualAppliance", "VnetLocal", "Internet", "None")
+NEXT_HOP_TYPES = (
+    "VirtualAppliance", "VirtualNetworkGateway", "VnetLocal", "Internet", "None",
+)  # fmt: skip
 TAGS = ("*", "VirtualNetwork", "Internet", "AzureLoadBalancer")  # ends of rules that are no range
+# what the internet does not route: RFC 1918, RFC 6598
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 OWN_PRIORITIES, DEFAULT_PRIORITIES = range(100, 4097), range(65_000, 65_501)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?")

@@ -8,23 +8,65 @@ import pytest
 
 from course.fabric.edge import MACHINES_OUTBOUND
 from course.predict import outcomes, predict
-from course.scenarios import DNS, FRONT, METADATA, PUBLIC, SCENARIOS, small_cluster
+from course.scenarios import (
+    DNS,
+    FRONT,
+    INTERNAL,
+    METADATA,
+    PUBLIC,
+    SCENARIOS,
+    small_cluster,
+    web,
+)
 from course.topology import Machine, Node, NodePool, Pod
 from course.trace import Disposition, Flow
 from course.virtual_network import SecurityRule, Subnet, UserRoute
 from course.world import build
-from tests.worlds import DELIVERED, MODELS, WORLDS, follow, reaches, with_routes, with_security
+from tests.worlds import (
+    DELIVERED,
+    FLAT,
+    MODELS,
+    WORLDS,
+    follow,
+    reaches,
+    with_routes,
+    with_security,
+)
+
+# what a customer's group needs for public Services on port 80
+OPEN = SecurityRule("web", 120, source="Internet", protocol="Tcp", port="80")
+
 
 # ---- routes and security groups -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_default_rules_of_a_security_group_let_the_cluster_work(model):
+def test_the_default_rules_of_a_security_group_let_all_pass_but_the_internet(model):
     world = build(with_security(small_cluster(model)))
     for scenario in SCENARIOS.values():
         trace = predict(world, scenario.flow(world)).trace
         before = predict(WORLDS[model], scenario.flow(WORLDS[model])).trace
-        assert trace.disposition == before.disposition, scenario.title
+        if scenario.source == "internet" and scenario.protocol == "tcp":  # no ping reaches a node
+            assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
+        else:
+            assert trace.disposition == before.disposition, scenario.title
+
+
+def test_who_guards_the_node_subnet_opens_the_ports_of_public_services_too():
+    world = build(with_security(small_cluster("overlay"), OPEN))
+    assert reaches(world, "internet", PUBLIC)
+    assert reaches(world, "internet", FRONT)
+    for_one = replace(OPEN, destination=f"{FRONT}/32")
+    world = build(with_security(small_cluster("overlay"), for_one))
+    assert not reaches(world, "internet", PUBLIC)
+    assert reaches(world, "internet", FRONT)
+
+
+def test_the_tag_internet_is_no_address_of_the_network_or_of_what_is_joined_to_it():
+    shut = SecurityRule("no-internet", 110, "Deny", source="Internet", protocol="Tcp", port="8080")
+    world = build(with_security(small_cluster("node-subnet"), shut))
+    for near in ("vm-2", "peer", "office"):
+        assert reaches(world, near, "web-1", 8080)
 
 
 def test_a_group_that_allows_only_nodes_silences_overlay_pods_of_other_nodes():
@@ -57,16 +99,84 @@ def test_a_security_group_remembers_what_it_allowed_and_asks_from_the_lowest_pri
     assert follow(world, "web-1", "peer").disposition == Disposition.DROPPED
 
 
-def test_a_default_route_to_an_appliance_takes_what_leaves_the_network_and_nothing_else():
-    firewall = Machine("firewall", "10.240.1.9", forwards=True)
-    topology = small_cluster("overlay")
+def behind(firewall, topology):
+    """The same with a default route of the node subnet to an appliance."""
     topology = replace(topology, machines=(*topology.machines, firewall))
-    world = build(with_routes(topology, UserRoute("0.0.0.0/0", "VirtualAppliance", "10.240.1.9")))
+    return with_routes(topology, UserRoute("0.0.0.0/0", "VirtualAppliance", firewall.address))
+
+
+def test_a_default_route_to_an_appliance_takes_what_leaves_the_network_and_nothing_else():
+    firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
+    world = build(behind(firewall, small_cluster("overlay")))
     outward = follow(world, "web-1", "internet")
-    assert (outward.disposition, outward.path.count("firewall")) == (DELIVERED, 1)
+    assert (outward.disposition, outward.path.count("firewall")) == (DELIVERED, 2)
+    assert outward.source_seen == MACHINES_OUTBOUND  # not the cluster's: the firewall's
     assert "firewall" not in follow(world, "web-1", "vm-2").path
     assert "firewall" not in follow(world, "web-1", "peer").path
+    assert "firewall" not in follow(world, "web-1", "office").path
     assert "firewall" not in follow(world, "web-1", "web-3", 8080).path
+    # the system routes of private ranges to nobody are gone: all that is not known goes there
+    assert "firewall" in follow(world, "web-1", "10.9.9.9").path
+
+
+def test_an_appliance_that_does_not_translate_leads_nobody_to_the_internet():
+    world = build(
+        behind(Machine("firewall", "10.240.1.9", forwards=True), small_cluster("overlay"))
+    )
+    trace = follow(world, "web-1", "internet")
+    assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
+    assert "firewall" in trace.path
+
+
+def test_behind_a_default_route_to_an_appliance_answers_to_the_internet_are_lost():
+    firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
+    world = build(behind(firewall, small_cluster("overlay")))
+    trace = follow(world, "internet", FRONT)
+    assert (trace.disposition, trace.server) == (Disposition.DROPPED, "web-1")
+    assert "firewall" in trace.path
+
+
+def test_a_next_hop_in_a_network_that_is_not_peered_is_no_next_hop():
+    firewall = Machine("firewall", "10.241.0.9", forwards=True, translates=True)
+    topology = behind(firewall, small_cluster("overlay"))
+    assert reaches(build(topology), "web-1", "internet")
+    apart = replace(topology, networks=tuple(replace(n, peerings=()) for n in topology.networks))
+    trace = follow(build(apart), "web-1", "internet")
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "azure")
+
+
+def test_user_routes_may_lead_where_system_routes_do():
+    def routed(prefix, to):
+        return build(with_routes(small_cluster("overlay"), UserRoute(prefix, to)))
+
+    assert reaches(routed("10.240.1.0/24", "VnetLocal"), "web-1", "vm-2")
+    assert reaches(routed("203.0.113.0/24", "Internet"), "web-1", "internet")
+    assert not reaches(routed("203.0.113.0/24", "None"), "web-1", "internet")
+    assert reaches(routed("192.168.0.0/24", "VirtualNetworkGateway"), "web-1", "office")
+    assert not reaches(routed("192.168.0.0/24", "Internet"), "web-1", "office")
+    forced = routed("0.0.0.0/0", "VirtualNetworkGateway")
+    assert follow(forced, "web-1", "internet").ended_at == "azure"
+    assert reaches(forced, "web-1", "office")
+
+
+@pytest.mark.parametrize("model", FLAT)
+def test_without_a_gateway_nothing_passes_to_or_from_on_premises(model):
+    topology = small_cluster(model)
+    vnet, *others = topology.networks
+    world = build(replace(topology, networks=(replace(vnet, gateway=False), *others)))
+    for to, port in (("web-1", 8080), ("vm-2", 80), ("node1", 10250), (INTERNAL, 80)):
+        trace = follow(world, "office", to, port)
+        assert (trace.disposition, trace.delivered) == (Disposition.NO_ROUTE, None)
+    assert not reaches(world, "web-1", "office")
+
+
+def test_on_premises_reaches_the_network_with_the_gateway_and_no_other_by_it():
+    world = WORLDS["node-subnet"]
+    assert reaches(world, "office", "web-1", 8080)
+    assert reaches(world, "office", INTERNAL)
+    for beyond in ("peer", FRONT):
+        trace = follow(world, "office", beyond)
+        assert (trace.disposition, trace.delivered) == (Disposition.NO_ROUTE, None)
 
 
 def test_a_more_special_user_route_wins_over_the_networks_own():
@@ -79,7 +189,8 @@ def test_networks_that_are_not_peered_from_both_sides_do_not_meet():
     topology = small_cluster("node-subnet")
     vnet, peered = topology.networks
     one_sided = build(replace(topology, networks=(vnet, replace(peered, peerings=()))))
-    assert follow(one_sided, "web-1", "peer").disposition == Disposition.NO_ROUTE
+    trace = follow(one_sided, "web-1", "peer")
+    assert (trace.disposition, trace.server) == (Disposition.NO_ROUTE, "")
 
 
 # ---- pod subnets --------------------------------------------------------------------------------
@@ -201,11 +312,11 @@ def test_azures_dns_answers_nobody_on_premises_and_nobody_in_the_internet():
 def test_a_group_that_shuts_probes_out_takes_every_node_out_of_the_load_balancer(address):
     no_probes = SecurityRule("no-probes", 110, "Deny", source="AzureLoadBalancer")
     topology = small_cluster("overlay")
-    assert reaches(build(with_security(topology)), "internet", address)
-    world = build(with_security(topology, no_probes))
+    assert reaches(build(with_security(topology, OPEN)), "internet", address)
+    world = build(with_security(topology, OPEN, no_probes))
     trace = follow(world, "internet", address)
     assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "azure")
-    early = build(with_security(topology.changed(probes_acted=False), no_probes))
+    early = build(with_security(topology.changed(probes_acted=False), OPEN, no_probes))
     assert reaches(early, "internet", address)
 
 
@@ -213,9 +324,52 @@ def test_a_group_that_shuts_out_one_probe_leaves_the_other_services_alone():
     health = SecurityRule(
         "no-health", 110, "Deny", protocol="Tcp", source="AzureLoadBalancer", port="32083"
     )
-    world = build(with_security(small_cluster("overlay"), health))
+    world = build(with_security(small_cluster("overlay"), OPEN, health))
     assert not reaches(world, "internet", FRONT)
     assert reaches(world, "internet", PUBLIC)
+
+
+def test_a_service_without_endpoints_refuses_probes_so_its_load_balancer_is_silent():
+    topology = small_cluster("overlay")
+    nobody = replace(web(), selector={"app": "nobody"})
+    trace = follow(build(topology.changed(exposures=(nobody,))), "internet", PUBLIC)
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "azure")
+    early = build(topology.changed(exposures=(nobody,), probes_acted=False))
+    assert follow(early, "internet", PUBLIC).disposition == Disposition.REFUSED
+
+
+def test_with_policy_local_a_pod_that_is_not_ready_takes_its_node_out():
+    topology = small_cluster("overlay")
+    pods = tuple(replace(pod, ready=pod.node == "node2") for pod in topology.cluster.pods)
+    world = build(topology.changed(pods=pods))
+    ways = outcomes(world, Flow("internet", FRONT, 80))
+    assert {way.result.server for way in ways} == {"web-3", "web-4"}
+    assert all("node1" not in way.result.path for way in ways)
+
+
+# ---- pings --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_public_load_balancer_answers_pings_itself_and_an_internal_one_does_not(model):
+    trace = follow(WORLDS[model], "internet", PUBLIC, 0, protocol="icmp")
+    assert (trace.disposition, trace.server) == (DELIVERED, "azure")
+    assert trace.sightings[-1].packet.source == PUBLIC
+    inside = follow(WORLDS[model], "vm-2", INTERNAL, 0, protocol="icmp")
+    assert (inside.disposition, inside.ended_at) == (Disposition.DROPPED, "azure")
+
+
+def test_a_load_balancer_without_a_healthy_node_answers_no_ping():
+    nobody = replace(web(), selector={"app": "nobody"})
+    world = build(small_cluster("overlay").changed(exposures=(nobody,)))
+    assert not reaches(world, "internet", PUBLIC, 0, protocol="icmp")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_pings_from_a_cluster_to_the_internet_are_lost_at_the_edge(model):
+    for source in ("web-1", "node1"):
+        trace = follow(WORLDS[model], source, "internet", 0, protocol="icmp")
+        assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "edge")
 
 
 # ---- node pools ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from course.compare import compare
 from course.errors import InputError
+from course.kubeproxy.objects import Service, ServicePort
 from course.linux.draws import replay
 from course.predict import outcomes, predict
 from course.scenarios import (
@@ -26,7 +27,7 @@ from course.scenarios import (
     small_cluster,
     web,
 )
-from course.topology import Cluster, Machine, Node, Pod
+from course.topology import Cluster, Exposure, Machine, Node, Pod
 from course.trace import Disposition, Flow, Hop, differences
 from course.virtual_network import SecurityRule, UserRoute
 from course.world import build
@@ -237,6 +238,27 @@ def test_a_pod_reaches_itself_through_its_service_and_sees_another_address(world
     assert trace.source_seen == gateway
 
 
+def test_a_node_that_calls_a_service_of_its_own_is_seen_by_its_own_address(world):
+    agent = Pod("agent", "node2", {"app": "agent"}, (9100,), host_network=True)
+    service = Service("default", "agent", ("10.0.0.9",), (ServicePort(80, target_port=9100),))
+    topology = world.topology.changed(
+        pods=(*world.topology.cluster.pods, agent),
+        exposures=(Exposure(service, {"app": "agent"}),),
+    )
+    other = build(topology)
+    for source in ("node2", "web-3", "node1"):
+        trace = follow(other, source, "10.0.0.9")
+        assert (trace.disposition, trace.server) == (DELIVERED, "node2")
+        assert trace.source_seen == other.address(source)
+
+
+def test_a_service_asks_for_pods_of_its_own_namespace():
+    topology = small_cluster("overlay")
+    pods = tuple(replace(pod, namespace="other") for pod in topology.cluster.pods)
+    world = build(topology.changed(pods=pods))
+    assert follow(world, "web-1", CLUSTER_IP).disposition == Disposition.REFUSED
+
+
 def test_without_hairpin_a_kubenet_pod_does_not_reach_itself_through_its_service():
     world = build(small_cluster("kubenet").changed(hairpin=False))
     trace = follow(world, "web-1", local().service.cluster_ips[0])
@@ -438,7 +460,7 @@ def changed_worlds():
     """Worlds in which something is broken, guarded or bent, so that packets fall."""
     kubenet, overlay, flat = map(small_cluster, ("kubenet", "overlay", "node-subnet"))
     off = tuple(replace(node, ip_forwarding=False) for node in kubenet.cluster.nodes)
-    firewall = Machine("firewall", "10.240.1.9", forwards=True)
+    firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
     bent = with_routes(flat, UserRoute("0.0.0.0/0", "VirtualAppliance", "10.240.1.9"))
     blue = Cluster(
         "overlay", "nodes", (Node("blue1"), Node("blue2")),

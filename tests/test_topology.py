@@ -51,6 +51,13 @@ def test_a_dynamic_pod_subnet_gives_no_more_than_a_node_may_run():
     assert [len(node.held) for node in roomy.nodes] == [1 + 16, 1 + 16]
 
 
+def test_a_node_of_a_dynamic_pod_subnet_draws_for_its_own_pods_only():
+    topology = small_cluster("pod-subnet-dynamic")
+    pods = tuple(Pod(f"p{n}", "node1") for n in range(20))
+    one, two = addressed(topology.changed(pods=pods, max_pods=50)).nodes
+    assert (len(one.held), len(two.held)) == (1 + 32, 1 + 16)
+
+
 def test_static_blocks_keep_their_first_address_for_the_node():
     cluster = addressed(small_cluster("pod-subnet-static"))
     assert [len(node.held) for node in cluster.nodes] == [16, 16]

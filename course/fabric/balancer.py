@@ -2,30 +2,37 @@
 
 Floating IP: a packet keeps the address of the load balancer, and kube-proxy on the node takes it
 from there. A flow keeps its node, since the node is chosen by a hash of addresses and ports. What a
-load balancer's rules do not name is dropped, pings too.
+load balancer's rules do not name is dropped; pings too, but for public addresses, which answer them
+themselves.
 
 A node takes part if its probes are answered. They come from 168.63.129.16, and so a security group
 may shut them out. Sources: Microsoft Learn, "Floating IP", "Azure Load Balancer health probes",
-"What is IP address 168.63.129.16"; cloud-provider-azure, "Azure LoadBalancer".
+"What is IP address 168.63.129.16", "Test reachability of Azure Public Load Balancer frontends with
+ping"; cloud-provider-azure, "Azure LoadBalancer".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from course.addresses import is_inside, parse_range
 from course.fabric.cards import Card
 from course.kubeproxy.objects import Service
 from course.linux.host import Host
 from course.linux.netfilter import ACCEPT, hook
+from course.linux.outcome import Fate
 from course.linux.packet import tcp
 from course.linux.passage import Passage
+from course.linux.path import receive
 from course.linux.routing import NextHop, Route
 from course.linux.ruleset import Ruleset
 from course.topology import AZURE, EDGE, Cluster
+from course.virtual_network import PRIVATE
 from course.wiring.made import Made
 
 PLATFORM = "168.63.129.16"  # where probes come from; Azure's DNS has the same address
 BALANCER = "load-balancer"
+TAKEN = (Fate.SENT, Fate.DELIVERED)
 Asked = Callable[[str, int], bool]  # whether a probe reaches a port of a node
 
 
@@ -35,6 +42,11 @@ def fronts(cluster: Cluster) -> Iterator[tuple[Service, str]]:
         for ingress in service.load_balancer_ingress:
             if ingress.ip_mode == "VIP":
                 yield service, ingress.ip
+
+
+def is_private(network: str) -> bool:
+    """Whether an address or range is one that the internet does not route."""
+    return any(is_inside(parse_range(network), parse_range(each)) for each in PRIVATE)
 
 
 def routes(cluster: Cluster, inside: Iterable[Card], reached: Asked) -> Iterator[Route]:
@@ -56,14 +68,16 @@ def routes(cluster: Cluster, inside: Iterable[Card], reached: Asked) -> Iterator
 def probed(cluster: Cluster, service: Service, reached: Asked) -> tuple[str, ...]:
     """The nodes that take part in a Service's load balancing, as its probes find them.
 
-    externalTrafficPolicy Cluster: all that a probe reaches at the node port. Local: of those, at
-    the health check node port, the nodes with a ready endpoint. Before the probes acted: all.
+    externalTrafficPolicy Cluster: those that answer at the node port of each of its TCP ports (UDP
+    is not probed); a Service without endpoints refuses there, so no node takes part. Local: those
+    with a ready endpoint, which is what kube-proxy answers at the health check node port. Before
+    the probes acted: all.
     """
     everyone = tuple(node.name for node in cluster.nodes)
     if not cluster.probes_acted:
         return everyone
     if service.external_traffic_policy == "Cluster":
-        ports = [port.node_port for port in service.ports]
+        ports = [port.node_port for port in service.ports if port.protocol == "TCP"]
         return tuple(name for name in everyone if all(reached(name, port) for port in ports))
     with_endpoint = {
         endpoint.node_name
@@ -76,16 +90,37 @@ def probed(cluster: Cluster, service: Service, reached: Asked) -> tuple[str, ...
     return tuple(name for name in everyone if name in with_endpoint and reached(name, health))
 
 
-def asked_through(rules: Ruleset, inside: Iterable[Card]) -> Asked:
-    """Whether a probe passes Azure's own rules (security groups) on its way to a node's card."""
+def asked_through(rules: Ruleset, inside: Iterable[Card], made: Sequence[Made]) -> Asked:
+    """Whether a probe passes Azure's own rules (security groups) on its way to a node, and the
+    node does not refuse it.
+
+    The health check node port is kube-proxy's own: of it only the way there is asked.
+    """
     fabric, cards = Host(AZURE, netfilter=rules), {each.owner: each for each in inside}
+    nodes = {host.name: host for each in made for host in each.hosts}
+    own = {s.health_check_node_port for each in made for s in each.cluster.services}
 
     def reached(node: str, port: int) -> bool:
         packet = tcp(PLATFORM, 50000, cards[node].address, port)
         probe = Passage(fabric, packet, in_interface=EDGE, out_interface=cards[node].dev)
-        return hook(probe, "FORWARD") == ACCEPT
+        if hook(probe, "FORWARD") != ACCEPT:
+            return False
+        return port in own or receive(nodes[node], "eth0", packet).fate in TAKEN
 
     return reached
+
+
+def answering_pings(rules: Ruleset, fronts: Iterable[Route]) -> Ruleset:
+    """The same rules, with those by which public addresses answer pings: the load balancer does it
+    itself, while any node takes part. In their place answers the address that probes come from.
+    """
+    pinged = "-p icmp -m icmp --icmp-type echo-request"
+    lines = [
+        f"-A PREROUTING -d {front.network} {pinged} -j DNAT --to-destination {PLATFORM}"
+        for front in fronts
+        if front.type == "unicast" and not is_private(front.network)
+    ]
+    return rules.apply("\n".join(["*nat", *lines, "COMMIT", ""])) if lines else rules
 
 
 def rules(made: Sequence[Made]) -> Iterator[str]:

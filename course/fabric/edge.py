@@ -3,11 +3,16 @@ of load balancers lead in.
 
 Outbound by a load balancer, as AKS sets it up: every node has a share of the ports of the cluster's
 public address, and keeps to it; a connection takes one port for as long as it lasts, and where no
-port is left for a destination, nothing goes there. Ports may be used again for another destination.
+port is left for a destination, nothing goes there. Ports may be used again for another destination:
+here, for another address or port, while Azure keeps a port of UDP for an address and all its ports.
+Pings do not leave: a Standard load balancer translates none.
 
 Nobody in the internet routes private addresses, so what comes from there for one is dropped before
-anything else is asked. Sources: Microsoft Learn, "Outbound rules", "Use SNAT for outbound
-connections"; facts snat.default_table, snat.ports_per_frontend_ip.
+anything else is asked.
+
+Sources: Microsoft Learn, "Outbound rules", "Use SNAT for outbound connections", "Test reachability
+of Azure Public Load Balancer frontends with ping"; facts snat.default_table,
+snat.ports_per_frontend_ip.
 """
 
 from __future__ import annotations
@@ -15,17 +20,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from course import outbound
-from course.addresses import canonical, is_inside, merge, parse_range
+from course.addresses import canonical, merge, parse_range
 from course.errors import InputError
-from course.fabric.balancer import fronts
+from course.fabric.balancer import fronts, is_private
 from course.linux.host import Host
 from course.linux.interfaces import Interface, loopback
 from course.linux.routing import Route
 from course.linux.ruleset import parse
 from course.topology import AZURE, EDGE, Machine, Topology
+from course.virtual_network import PRIVATE
 from course.wiring.made import Made, card
 
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 MACHINES_OUTBOUND = "198.51.100.3"  # what the internet sees of machines outside of clusters
 FIRST_PORT = 1024
 AZURE_END, EDGE_END = "192.0.2.2", "192.0.2.1"
@@ -42,7 +47,7 @@ def edge(made: Sequence[Made], outside: Sequence[Machine]) -> Host:
     )  # fmt: skip
     inner = Interface(AZURE, addresses=(f"{EDGE_END}/30",), peer=EDGE, peer_host=AZURE)
     public = dict.fromkeys(
-        ip for each in made for _, ip in fronts(each.cluster) if not is_private(ip)
+        ip for each in made for _, ip in fronts(each.cluster) if not is_private(f"{ip}/32")
     )
     return Host(
         EDGE,
@@ -56,11 +61,6 @@ def edge(made: Sequence[Made], outside: Sequence[Machine]) -> Host:
         sysctls={"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.proxy_arp": 1},
         netfilter=parse("\n".join(_rules(made))),
     )
-
-
-def is_private(ip: str) -> bool:
-    """Whether an address is one that the internet does not route."""
-    return any(is_inside(parse_range(f"{ip}/32"), parse_range(each)) for each in PRIVATE)
 
 
 def in_internet(topology: Topology, machine: Machine) -> bool:
@@ -79,6 +79,12 @@ def _rules(made: Sequence[Made]) -> Iterator[str]:
     yield "*raw"
     yield from (f"-A PREROUTING ! -i {AZURE} -d {private} -j DROP" for private in PRIVATE)
     yield "COMMIT"
+    yield "*filter"
+    for each in made:
+        for _, sources in _of_nodes(each):
+            ping = "-p icmp -m icmp --icmp-type echo-request"
+            yield from (f"-A FORWARD -s {source} {ping} -j DROP" for source in sources)
+    yield "COMMIT"
     yield "*nat"
     for each in made:
         yield from _outbound(each)
@@ -93,14 +99,19 @@ def _outbound(made: Made) -> Iterator[str]:
     An address of a pod reaches the edge only from a pod subnet: elsewhere the node masquerades it.
     """
     cluster = made.cluster
-    for number, node in enumerate(cluster.nodes):
+    for number, sources in _of_nodes(made):
         span = _share(number, ports_per_node(len(cluster.nodes), cluster.outbound_ports))
-        own = (f"{address}/32" for address in (node.address, *made.cards.get(node.name, ())))
-        for source in map(canonical, merge(map(parse_range, own))):
+        target = f"SNAT --to-source {cluster.outbound_address}:{span}"
+        for source in sources:
             for protocol in ("tcp", "udp"):
-                target = f"SNAT --to-source {cluster.outbound_address}:{span}"
                 yield f"-A POSTROUTING -s {source} -p {protocol} -j {target}"
-            yield f"-A POSTROUTING -s {source} -j SNAT --to-source {cluster.outbound_address}"
+
+
+def _of_nodes(made: Made) -> Iterator[tuple[int, list[str]]]:
+    """The number of each node, with the ranges of the addresses on its card."""
+    for number, node in enumerate(made.cluster.nodes):
+        own = (node.address, *made.cards.get(node.name, ()))
+        yield number, [canonical(each) for each in merge(parse_range(f"{ip}/32") for ip in own)]
 
 
 def ports_per_node(nodes: int, chosen: int = 0) -> int:

@@ -35,13 +35,13 @@ from course.addresses import is_inside, parse_range
 from course.fabric import balancer, security
 from course.fabric.balancer import PLATFORM
 from course.fabric.cards import Card
-from course.fabric.edge import AZURE_END, EDGE_END, PRIVATE
+from course.fabric.edge import AZURE_END, EDGE_END
 from course.fabric.security import NOWHERE
 from course.linux.host import Host, Socket
 from course.linux.interfaces import Interface, loopback
 from course.linux.routing import PolicyRule, Route
 from course.topology import AZURE, EDGE, Topology
-from course.virtual_network import Subnet, VirtualNetwork
+from course.virtual_network import PRIVATE, Subnet, UserRoute, VirtualNetwork
 from course.wiring.made import Made
 
 MAC = "12:34:56:78:9a:bc"  # of Azure's router, on every link
@@ -52,15 +52,16 @@ SERVES = (Socket("udp", 53, PLATFORM), Socket("tcp", 53, PLATFORM), Socket("tcp"
 def azure(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> Host:
     """The fabric: a link for each card and one to the edge, tables, and rules of security."""
     rules = security.rules(topology, made, inside)
-    reached = balancer.asked_through(rules, inside)
+    reached = balancer.asked_through(rules, inside, made)
     fronts = [r for each in made for r in balancer.routes(each.cluster, inside, reached)]
     system = {each.name: str(101 + at) for at, each in enumerate(topology.networks)}
     tables = {each.name: str(201 + at) for at, each in enumerate(_route_tables(topology, made))}
     domains = {each.cluster.name: str(51 + at) for at, each in enumerate(made) if each.domain}
-    routes = [*to_cards(inside), *fronts, *_to_nobody()]
+    out = Route("default", via=EDGE_END, dev=EDGE)
+    routes = [*to_cards(inside), *fronts, *_to_nobody(), out]
     for network in topology.networks:
         routes += _in_table(system[network.name], _system_routes(topology, network, inside, fronts))
-    routes += _in_table("100", [*to_cards(_behind_gateways(topology, inside)), *fronts])
+    routes += _in_table("100", _from_on_premises(topology, inside, fronts))
     for subnet in _route_tables(topology, made):
         routes += _in_table(tables[subnet.name], _user_routes(topology, subnet, inside))
     for each in filter(lambda each: each.domain, made):
@@ -72,7 +73,7 @@ def azure(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> H
         tuple(routes),
         tuple(policy),
         {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.proxy_arp": 1},
-        rules,
+        balancer.answering_pings(rules, fronts),
         sockets=SERVES,
     )
 
@@ -138,10 +139,16 @@ def _to_nobody() -> Iterator[Route]:
     return (Route(private, type="blackhole") for private in PRIVATE)
 
 
-def _behind_gateways(topology: Topology, inside: Iterable[Card]) -> Iterator[Card]:
-    """The cards that on-premises networks reach: in networks with a gateway, and their own."""
-    open_to = {network.name for network in topology.networks if network.gateway}
-    return (each for each in inside if each.network in open_to or not each.subnet)
+def _from_on_premises(
+    topology: Topology, inside: Iterable[Card], fronts: Iterable[Route]
+) -> Iterator[Route]:
+    """What on-premises networks reach: each other, and networks with a gateway; nothing else."""
+    entered = [network for network in topology.networks if network.gateway]
+    names = {network.name for network in entered}
+    yield from to_cards(each for each in inside if each.network in names or not each.subnet)
+    ranges = [text for network in entered for text in network.ranges]
+    yield from (front for front in fronts if _within_any(front.network, ranges))
+    yield Route("default", type="blackhole")
 
 
 def _route_tables(topology: Topology, made: Sequence[Made]) -> Iterator[Subnet]:
@@ -161,22 +168,34 @@ def _route_tables(topology: Topology, made: Sequence[Made]) -> Iterator[Subnet]:
 def _user_routes(
     topology: Topology, subnet: Subnet, inside: Sequence[Card]
 ) -> Iterator[Route]:  # fmt: skip
-    """A route table: its own routes, and for what the system knows better, on to the system's."""
-    devs = {each.address: each.dev for each in inside}
+    """A route table: its own routes, and for what the system knows better, on to the system's.
+
+    The next hop is an appliance in the same network or one peered with it; anywhere else the route
+    is invalid. With a route of its own for 0.0.0.0/0, Azure takes the system routes of private
+    ranges to nobody away.
+    """
+    network = topology.network_of(subnet)
+    near = {each.name for each in topology.connected(network)}
+    devs = {each.address: each.dev for each in inside if each.network in near}
+    known = topology.reachable_ranges(network)
     for route in subnet.routes:
         if route.next_hop in devs:
             yield Route(route.prefix, via=route.next_hop, dev=devs[route.next_hop])
         elif route.next_hop_type == "Internet":
             yield Route(route.prefix, via=EDGE_END, dev=EDGE)
-        else:  # None, or an appliance that is not there
-            local = route.next_hop_type == "VnetLocal"
-            yield Route(route.prefix, type="throw" if local else "blackhole")
-    network = topology.network_of(subnet)
-    known = topology.reachable_ranges(network)
+        else:
+            yield Route(route.prefix, type="throw" if _is_known(route, known) else "blackhole")
     own = {route.prefix for route in subnet.routes}
-    for prefix in dict.fromkeys((*known, *PRIVATE)):
+    for prefix in dict.fromkeys((*known, *(PRIVATE if "0.0.0.0/0" not in own else ()))):
         if prefix not in own:
             yield Route(prefix, type="throw")
+
+
+def _is_known(route: UserRoute, known: Iterable[str]) -> bool:
+    """Whether a route leads where the system's do: into the virtual network, or to the gateway."""
+    if route.next_hop_type == "VirtualNetworkGateway":
+        return _within_any(route.prefix, known)
+    return route.next_hop_type == "VnetLocal"
 
 
 def _domain(each: Made, inside: Iterable[Card]) -> Iterator[Route]:

@@ -5,9 +5,12 @@ rules meet what comes from a card of the subnet, its inbound rules what goes to 
 subnet of their own meet the group of that subnet, not that of their node's. It remembers
 connections: what belongs to one that was allowed passes. Rules are asked from the lowest priority
 on; after them come the default rules of Azure, which let everything within virtual networks pass,
-everything out, and nothing else in. AKS opens the ports of its public Services by itself.
+everything out, and nothing else in. AKS never changes the group of a subnet: who puts one there
+opens the ports of public Services too. (What AKS opens is the group that it puts at the nodes' own
+network cards; it lets pass what a cluster needs, and so is left out here.)
 
-Sources: Microsoft Learn, "Network security groups", "Virtual network service tags" (VirtualNetwork
+Sources: Microsoft Learn, "Network security groups", "Configure Azure CNI networking"
+(prerequisites), "Virtual network service tags" (VirtualNetwork
 holds peered and on-premises ranges, and the prefixes of user-defined routes; a default route is
 left out here). For pod addresses of overlay, fact overlay.nsg_required; that VirtualNetwork holds
 them is derived: the default rules let them pass.
@@ -24,12 +27,11 @@ from course.fabric import balancer
 from course.fabric.balancer import PLATFORM
 from course.fabric.cards import Card
 from course.linux.ruleset import Ruleset, parse
-from course.topology import Topology
-from course.virtual_network import SecurityRule, Subnet
+from course.topology import EDGE, Topology
+from course.virtual_network import TAGS, SecurityRule, Subnet
 from course.wiring.made import Made, card
 
 NOWHERE = "nowhere"  # the interface of azure to addresses of a network that no card holds
-TAGS = ("*", "VirtualNetwork", "Internet", "AzureLoadBalancer")
 DEFAULTS = (
     SecurityRule("AllowVnetInBound", 65000, source="VirtualNetwork", destination="VirtualNetwork"),
     SecurityRule("AllowAzureLoadBalancerInBound", 65001, source="AzureLoadBalancer"),
@@ -44,9 +46,10 @@ DEFAULTS = (
 
 
 def rules(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> Ruleset:
-    """All rules of the fabric. It remembers connections only where a security group is."""
+    """All rules of the fabric."""
     first = [f"-A FORWARD -o {NOWHERE} -j DROP"]
-    first += [line for each in inside for line in (*not_back(each), *forwarding_off(each, made))]
+    for each in inside:
+        first += (*not_back(each), *of_its_own(each, made), *forwarding_off(each, made))
     first += balancer.rules(made)
     first += [f"-A INPUT -i {each.dev} -d {PLATFORM} -j DROP" for each in inside if not each.subnet]
     guarded = [subnet for _, subnet in topology.subnets() if subnet.security is not None]
@@ -55,7 +58,7 @@ def rules(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> R
     known = ["-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"] * bool(groups)
     jumps = [line for subnet in guarded for line in _jumps(subnet, inside)]
     text = ["*filter", *chains, *first, *known, *jumps, *groups, "COMMIT"]
-    return parse("\n".join([*(zones(made) if groups else ()), *text, ""]))
+    return parse("\n".join([*zones(made), *text, ""]))
 
 
 def not_back(each: Card) -> Iterator[str]:
@@ -68,6 +71,24 @@ def not_back(each: Card) -> Iterator[str]:
     """
     if each.cluster:
         yield f"-A FORWARD -i {each.dev} -o {each.dev} -j DROP"
+
+
+def of_its_own(each: Card, made: Sequence[Made]) -> Iterator[str]:
+    """What goes to the internet bears an address of the card it comes from, or of a load balancer
+    before it: nobody translates another one.
+
+    So an appliance must translate what it passes on. Source: Microsoft Learn, "Virtual network
+    traffic routing" (0.0.0.0/0).
+    """
+    own = [f"{ip}/32" for ip in (each.address, *each.held)]
+    for one in made:
+        if each.cluster == one.cluster.name:
+            own += [f"{ip}/32" for _, ip in balancer.fronts(one.cluster)]
+    chain = f"{each.owner}-own"
+    yield f"-A FORWARD -i {each.dev} -o {EDGE} -j {chain}"
+    for source in merge(map(parse_range, own)):
+        yield f"-A {chain} -s {canonical(source)} -j RETURN"
+    yield f"-A {chain} -j DROP"
 
 
 def forwarding_off(each: Card, made: Sequence[Made]) -> Iterator[str]:
@@ -94,25 +115,12 @@ def group(subnet: Subnet, topology: Topology, made: Sequence[Made]) -> Iterator[
     """The rules of a subnet's security group: Allow returns to ask the other end's, Deny drops."""
     given = subnet.security or ()
     for direction in ("Inbound", "Outbound"):
-        own = [rule for rule in (*given, *opened(subnet, made)) if rule.direction == direction]
+        own = [rule for rule in given if rule.direction == direction]
         asked = sorted(own, key=lambda rule: rule.priority)
         for rule in (*asked, *(each for each in DEFAULTS if each.direction == direction)):
             target = "RETURN" if rule.access == "Allow" else "DROP"
             for match in _matches(rule, subnet, topology, made):
                 yield f"-A {_chain(subnet, direction)} {match} -j {target}"
-
-
-def opened(subnet: Subnet, made: Sequence[Made]) -> Iterator[SecurityRule]:
-    """What AKS lets in by itself: the internet to the ports of Services with a load balancer."""
-    for each in made:
-        if subnet.name not in {pool.subnet for pool in each.cluster.pools}:
-            continue
-        for service in each.cluster.services:
-            for ingress, port in product(service.load_balancer_ingress, service.ports):
-                yield SecurityRule(
-                    f"k8s-{service.name}", 500, protocol=port.protocol.capitalize(),
-                    source="Internet", destination=f"{ingress.ip}/32", port=str(port.port),
-                )  # fmt: skip
 
 
 def zones(made: Sequence[Made]) -> list[str]:

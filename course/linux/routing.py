@@ -266,13 +266,14 @@ def select_source(interfaces: Sequence[Interface], dev: str, towards: str = "") 
     """The address that a host uses on an interface: one on the link of `towards`, or its first.
 
     An interface without an address borrows one of another interface, the lowest index first.
-    Without any it is 0.0.0.0.
+    Addresses of 127.0.0.0/8 have the scope of the host: they never are its name for others, not
+    even on lo. Without any it is 0.0.0.0. Source: Linux net/ipv4/devinet.c, inet_select_addr.
     """
     borrowing = sorted((i for i in interfaces if i.name != dev), key=lambda i: i.index)
     for interface in (*(i for i in interfaces if i.name == dev), *borrowing):
-        usable = [a for a in interface.addresses if ":" not in a]
-        if not interface.up or (interface.kind == "loopback" and interface.name != dev):
-            usable = [a for a in usable if interface.up and not a.startswith("127.")]
+        usable = [a for a in interface.addresses if ":" not in a and not a.startswith("127.")]
+        if not interface.up:
+            continue
         near = [a for a in usable if towards and within(towards, a)]
         if usable:
             return (near or usable)[0].partition("/")[0]

@@ -63,7 +63,8 @@ class NodeSubnet(NetworkModel):
         """Each node's card holds its own address and max-pods more; pods take of those."""
         from course.wiring import addressing
 
-        cluster = addressing.nodes_with_cards(cluster, topology, lambda pool: pool.max_pods)
+        held = {node.name: cluster.pool_of(node).max_pods for node in cluster.nodes}
+        cluster = addressing.nodes_with_cards(cluster, topology, lambda node: held[node.name])
         spare = addressing.spare_addresses(cluster, topology)
         return addressing.pods_with(cluster, addressing.of_card, spare)
 

@@ -14,7 +14,7 @@ from course.sizing.pod_subnet import pool_target
 from course.working import Line
 
 if TYPE_CHECKING:
-    from course.topology import Cluster, Topology
+    from course.topology import Cluster, Node, Topology
     from course.wiring.made import Made
 
 
@@ -79,12 +79,12 @@ class PodSubnetDynamic(NetworkModel):
         from course.wiring import addressing
 
         own = number("dynamic.primary_ip_per_node")
-        most = max((len(cluster.pods_of(node.name)) for node in cluster.nodes), default=0)
-        cluster = addressing.nodes_with_cards(
-            cluster, topology,
-            lambda pool: own + pool_target(most, max_addresses=pool.max_pods),
-            pod_subnets=True,
-        )  # fmt: skip
+
+        def held(node: Node) -> int:
+            pods, most = len(cluster.pods_of(node.name)), cluster.pool_of(node).max_pods
+            return own + pool_target(pods, max_addresses=most)
+
+        cluster = addressing.nodes_with_cards(cluster, topology, held, pod_subnets=True)
         spare = addressing.spare_addresses(cluster, topology)
         return addressing.pods_with(cluster, lambda node: iter(node.held[own:]), spare)
 

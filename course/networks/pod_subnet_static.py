@@ -21,7 +21,7 @@ from course.sizing.pod_subnet import block_size, blocks_per_node
 from course.working import Line
 
 if TYPE_CHECKING:
-    from course.topology import Cluster, Topology
+    from course.topology import Cluster, Node, Topology
     from course.wiring.made import Made
 
 
@@ -88,10 +88,10 @@ class PodSubnetStatic(NetworkModel):
         """
         from course.wiring import addressing
 
-        cluster = addressing.nodes_with_cards(
-            cluster, topology, lambda pool: blocks_per_node(pool.max_pods) * block_size(),
-            pod_subnets=True,
-        )  # fmt: skip
+        def held(node: Node) -> int:
+            return blocks_per_node(cluster.pool_of(node).max_pods) * block_size()
+
+        cluster = addressing.nodes_with_cards(cluster, topology, held, pod_subnets=True)
         spare = addressing.spare_addresses(cluster, topology)
         return addressing.pods_with(cluster, lambda node: iter(node.held[1:]), spare)
 

@@ -29,14 +29,16 @@ class Machine:
     """A machine outside of clusters. Its address tells where it stands: in a subnet, on premises,
     or else in the internet.
 
-    `forwards`: it passes on what is not for it, as a network virtual appliance does. `proxy`: it
-    is a load balancer that ends connections.
+    `forwards`: it passes on what is not for it, as a network virtual appliance does; if it also
+    `translates`, what goes to public addresses leaves with its own. `proxy`: it is a load balancer
+    that ends connections.
     """
 
     name: str
     address: str
     ports: tuple[int | str, ...] = (80,)
     forwards: bool = False
+    translates: bool = False
     proxy: Proxy | None = None
 
     def __post_init__(self) -> None:

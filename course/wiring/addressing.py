@@ -13,7 +13,7 @@ from course.addresses import canonical, contains, overlaps, parse_address, parse
 from course.errors import InputError
 from course.facts import number
 from course.subnet import reserved_addresses
-from course.topology import Cluster, Node, NodePool, Pod, Topology
+from course.topology import Cluster, Node, Pod, Topology
 from course.topology.checks import beside
 from course.virtual_network import Subnet
 
@@ -21,11 +21,11 @@ from course.virtual_network import Subnet
 def nodes_with_cards(
     cluster: Cluster,
     topology: Topology,
-    held: Callable[[NodePool], int] = lambda pool: 0,
+    held: Callable[[Node], int] = lambda node: 0,
     pod_subnets: bool = False,
 ) -> Cluster:
     """Nodes with an address of their subnet each, and as many more on their network card as
-    `held` says of their pool.
+    `held` says.
 
     Those come from the subnet of the pods if there is one, else from the node subnet, each node's
     after its own address: so stand 31 addresses side by side for a node with max-pods 30.
@@ -40,7 +40,7 @@ def nodes_with_cards(
         pool = cluster.pool_of(node)
         of_pods = pool.pod_subnet or pool.subnet
         address = node.address or next(free[pool.subnet])
-        more = node.held or tuple(next(free[of_pods]) for _ in range(held(pool)))
+        more = node.held or tuple(next(free[of_pods]) for _ in range(held(node)))
         _demand_inside((address,), topology.subnet(pool.subnet))
         _demand_inside(more, topology.subnet(of_pods))
         nodes.append(replace(node, address=address, held=more))

@@ -7,7 +7,9 @@ instance metadata) is asked in the name of the node.
 
 Not documented: that the addresses stand on the node's network card as seen from the fabric (they
 belong to a network container of the node), and that kube-proxy takes the pod subnet for its
-cluster CIDR. Sources: facts dynamic.snat, podsubnet.delegated.
+cluster CIDR. Documented, but doubted: that the group and the route table of the pod subnet apply to
+pods, and not those of the node's (Azure/azure-container-networking issue 3204 reports the latter).
+Sources: facts dynamic.snat, podsubnet.delegated.
 """
 
 from __future__ import annotations

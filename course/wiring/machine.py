@@ -13,6 +13,7 @@ from course.linux.interfaces import Interface, loopback
 from course.linux.routing import Route
 from course.linux.ruleset import Ruleset, parse
 from course.topology import AZURE, Machine, Proxy, sockets
+from course.virtual_network import PRIVATE
 from course.wiring.made import card
 from course.wiring.node import mac_of
 
@@ -29,9 +30,24 @@ def machine_host(machine: Machine, gateway: str, length: str, plugged_into: str 
         (loopback(), eth0),
         (Route("default", via=gateway, dev="eth0"),),
         sysctls={"net.ipv4.ip_forward": int(passes_on)},
-        netfilter=proxy_rules(machine.proxy) if machine.proxy else Ruleset(),
+        netfilter=_rules(machine),
         sockets=tuple(Socket(protocol, port) for protocol, port in sockets(machine.ports)),
     )
+
+
+def _rules(machine: Machine) -> Ruleset:
+    if machine.proxy:
+        return proxy_rules(machine.proxy)
+    return parse(translation()) if machine.translates else Ruleset()
+
+
+def translation() -> str:
+    """What a firewall does that translates: private destinations see who called, others see it.
+
+    Source: Microsoft Learn, "Azure Firewall SNAT private IP address ranges".
+    """
+    private = (f"-A POSTROUTING -d {each} -j ACCEPT" for each in PRIVATE)
+    return "\n".join(("*nat", *private, "-A POSTROUTING -j MASQUERADE", "COMMIT", ""))
 
 
 def proxy_rules(proxy: Proxy) -> Ruleset:
