@@ -110,4 +110,5 @@ def test_behind_a_service_stand_the_pods_that_have_its_labels():
 def test_a_topology_reads_as_text():
     text = build(small_cluster("kubenet")).topology.describe()
     assert "  node1 10.240.0.4 10.244.0.0/24\n    web-1 10.244.0.2 app=web n=1 listens 8080" in text
-    assert "Service web LoadBalancer 10.0.0.80, 198.51.100.80 80/TCP for app=web" in text
+    web = "Service web LoadBalancer 10.0.0.80, 198.51.100.80 80/TCP -> 8080 (node port 30080)"
+    assert f"{web} for app=web\n" in text
