@@ -19,7 +19,7 @@ from html import escape
 from course.linux.packet import Packet
 from course.linux.passage import Step
 from course.predict import Prediction
-from course.trace import Disposition, Hop, Trace
+from course.trace import Disposition, Hop, Trace, probability
 from course.views.html import Html, note, table
 
 HEAD = ["hop", "what happened", "source → destination", "what decided it"]
@@ -142,8 +142,18 @@ def _sentences(trace: Trace) -> Iterator[str]:
         what = "The answer" if answered or trace.delivered else "Word of it"
         yield f"{what} goes by {', '.join(trace.path[turn:])}."
         yield from _translations(trace.hops[turn:])
+    yield from _chances(trace)
     why = reason(trace)
     yield f"The end: {ending(trace)}{f', by {why}' if why else ''}."
+
+
+def _chances(trace: Trace) -> Iterator[str]:
+    """Where chance decided; a host whose packets pass twice may have drawn twice."""
+    drawn = [
+        f"at {hop.host} ({', '.join(hop.drawn_by)})" for hop in trace.hops if hop.drawn_by
+    ]  # fmt: skip
+    if drawn:
+        yield f"Chance decided {' and '.join(drawn)}: this way has {probability(trace.chance)}."
 
 
 def _translations(hops: tuple[Hop, ...]) -> Iterator[str]:
