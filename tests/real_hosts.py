@@ -141,7 +141,7 @@ def settings(host):
         yield f"{ip} rule add pref {priority} {words}"
     if host.netfilter != Ruleset():
         text = host.netfilter.text()
-        yield f"ip netns exec {host.name} iptables-restore <<'RULES'\n{text}\nRULES"
+        yield f"ip netns exec {host.name} iptables-restore <<'RULES'\n{text}RULES"
 
 
 def sysctls(host):
