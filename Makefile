@@ -8,15 +8,17 @@ RUN    := $(VENV)/bin/python
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab planner resume test check exercises bench lock
+.PHONY: help lab planner resume test soak check exercises recordings bench lock
 
 help:
 	@echo 'make lab        set up the course and open it; ARGS="..." goes to JupyterLab'
 	@echo 'make planner    the same, with the planner open'
 	@echo 'make resume     open it where you stopped'
 	@echo 'make test       set up everything and run all tests; ARGS="..." goes to pytest'
+	@echo 'make soak       the tests of the live lab for half an hour: 1000 clusters, 100 kills'
 	@echo 'make check      lint, format and type checks'
 	@echo 'make exercises  regenerate exercises/ from solutions/'
+	@echo 'make recordings make anew what is shown where no live lab can run; on Linux'
 	@echo 'make bench      benchmarks; each prints a ratio of two things measured in one run'
 	@echo 'make lock       pin the newest versions that pyproject.toml allows'
 
@@ -32,6 +34,9 @@ resume: $(VENV)/lab-ready
 test: $(VENV)/test-ready
 	@$(RUN) -m pytest $(ARGS)
 
+soak: $(VENV)/test-ready
+	@COURSE_LAB_EXAMPLES=1000 COURSE_LAB_KILLS=100 $(RUN) -m pytest -m lab $(ARGS)
+
 check: $(VENV)/test-ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -39,6 +44,9 @@ check: $(VENV)/test-ready
 
 exercises: $(VENV)/lab-ready
 	@$(RUN) -m course exercises
+
+recordings: $(VENV)/lab-ready
+	@$(RUN) -m tools.recordings
 
 bench: $(VENV)/test-ready
 	@$(RUN) -m tests.bench

@@ -18,9 +18,10 @@ A drawing that was not possible is no way that chance can go, and so shows as a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
-from course.linux.draws import Answer, Draw, Question, every, first
+from course.linux.draws import Answer, Draw, Drawn, Question, every
 from course.predict import Prediction, States, predict
 from course.trace import Trace, differences
 from course.world import World
@@ -28,12 +29,25 @@ from course.world import World
 
 @dataclass(frozen=True)
 class Comparison:
-    """The prediction that comes closest to an observation, the answers of chance that it rests on,
-    and what still differs."""
+    """An observation, the prediction that comes closest to it, and what still differs.
 
-    prediction: Prediction
-    answers: tuple[Answer, ...]
+    `drawn` is that prediction with what chance had to decide for it; a source port is told there
+    as well, but not how likely it was.
+    """
+
+    observation: Trace
+    drawn: Drawn[Prediction]
     differences: tuple[str, ...]
+
+    @property
+    def prediction(self) -> Prediction:
+        """The prediction that comes closest."""
+        return self.drawn.result
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The answers of chance that it rests on."""
+        return self.drawn.answers
 
     @property
     def equal(self) -> bool:
@@ -49,24 +63,25 @@ def compare(world: World, observation: Trace, state: States | None = None) -> Co
     flow = observation.flow
 
     def predicted(draw: Draw) -> Prediction:
-        return predict(world, flow, state, lambda question: _asked(question, draw, observation))
+        return predict(world, flow, state, lambda question: draw(_narrowed(question, observation)))
 
     ways = list(every(predicted))
     closest = max(ways, key=lambda way: _common(way.result.trace, observation))
     found = tuple(differences(closest.result.trace, observation))
-    return Comparison(closest.result, closest.answers, found)
+    return Comparison(observation, closest, found)
 
 
-def _asked(question: Question, draw: Draw, observation: Trace) -> Answer:
-    """The answer of chance; to a question for a port, the one with which the host sent a packet."""
+def _narrowed(question: Question, observation: Trace) -> Question:
+    """A question for a port, with no answer but the one with which the host sent a packet."""
     if question.kind != "source port":
-        return draw(question)
+        return question
     ports = (
         seen.packet.source_port
         for seen in observation.sightings
         if seen.host == question.host and seen.direction == "out"
     )
-    return next((port for port in ports if question.allows(port)), first(question))
+    seen = next((port for port in ports if question.allows(port)), None)
+    return question if seen is None else replace(question, outcomes=((seen, Fraction(1)),))
 
 
 def _common(prediction: Trace, observation: Trace) -> tuple[int, bool]:

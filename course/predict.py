@@ -141,11 +141,11 @@ class _Walk:
         self.hops.append(Hop(name, (*seen, *out), outcome.steps, self.world.words(name)))
         if outcome.fate not in (Fate.SENT, Fate.DELIVERED):
             self.lose(_DISPOSITIONS[outcome.fate], name)
-        for _, arrival in carried:
+        for sent, arrival in carried:
             if arrival:
                 self.waiting.append(arrival)
             else:
-                self.lose(Disposition.NO_NEIGHBOUR, name)
+                self.lose(self.why_not_carried(name, sent), name)
         if outcome.delivered:
             self.deliver(name, outcome.delivered)
 
@@ -156,6 +156,13 @@ class _Walk:
             return None
         return _Arrival(far, sent.packet, sent.next_hop)
 
+    def why_not_carried(self, name: str, sent: Sent) -> Disposition:
+        """Its wire is down at the other end, or nobody there takes it; a bridge cannot tell."""
+        far = self.world.far_end(name, sent.interface)
+        if far and not sent.bridge and not self.world.host(far.host).interface(far.interface).up:
+            return Disposition.LINK_DOWN
+        return Disposition.NO_NEIGHBOUR
+
     def takes(self, name: str, sent: Sent, far: End) -> bool:
         """Whether somebody at the other end says that the next hop is there, asked by ARP.
 
@@ -163,9 +170,13 @@ class _Walk:
         """
         host, other = self.world.host(name), self.world.host(far.host)
         link = other.interface(far.interface)
-        told = (n for n in host.neighbours if (n.address, n.dev) == (sent.next_hop, sent.interface))
-        if any(neighbour.mac == link.mac for neighbour in told if neighbour.mac):
-            return True
+        if not link.up:
+            return False
+        told = [
+            n.mac for n in host.neighbours if (n.address, n.dev) == (sent.next_hop, sent.interface)
+        ]
+        if any(told):
+            return link.mac in told
         if link.master and other.port_of(link.master, sent.next_hop):
             return True
         return other.answers_arp(link.master or link.name, sent.next_hop, sent.asker)

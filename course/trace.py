@@ -20,6 +20,7 @@ from fractions import Fraction
 from math import prod
 
 from course.errors import InputError
+from course.linux.draws import odds
 from course.linux.packet import Packet
 from course.linux.passage import Step
 
@@ -215,18 +216,9 @@ def differences(prediction: Trace, observation: Trace) -> Iterator[str]:
 
 
 def _hop_in_words(hop: Hop) -> str:
-    drawn = f"  by chance: {probability(hop.chance)}, drawn by {' and '.join(hop.drawn_by)}"
+    drawn = f"  by chance: {odds(hop.chance)}, drawn by {' and '.join(hop.drawn_by)}"
     told = (f"  {step}" for step in hop.told)
     return "\n".join((f"{hop.host}:", *told, *([drawn] if hop.drawn_by else [])))
-
-
-def probability(chance: Fraction) -> str:
-    """A probability as one would say it; rules hold it with ten digits only.
-
-    >>> probability(Fraction(3333333334, 10**10))
-    'probability 1/3'
-    """
-    return f"probability {chance.limit_denominator(1000)}"
 
 
 def _end_in_words(trace: Trace) -> str:

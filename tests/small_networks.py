@@ -102,10 +102,9 @@ def follow(hosts, packets, draw=first, apart=0.0):
     """
     world = {host.name: host for host in hosts}
     for name, packet in packets:  # the socket of the program that sends
-        own = Socket(packet.protocol, packet.source_port)
-        if packet.protocol == "tcp":  # connected: it takes answers from nobody else
-            peer = (packet.destination, packet.destination_port)
-            own = replace(own, peer=peer)
+        # connected: it takes answers from nobody else
+        peer = (packet.destination, packet.destination_port)
+        own = Socket(packet.protocol, packet.source_port, peer=peer)
         if packet.protocol != "icmp":
             world[name] = replace(world[name], sockets=(*world[name].sockets, own))
     states = {host.name: State() for host in hosts}

@@ -27,7 +27,7 @@ LAYERS = [
     {"networks", "fabric"},
     {"planner", "world"},
     {"predict", "scenarios", "lab"},
-    {"compare"},
+    {"compare", "live", "recordings", "laboratory"},
     {"doctor", "exercises"},
     {"views"},
     {"commands", "__main__"},
@@ -68,6 +68,20 @@ def test_a_module_imports_only_what_it_may(file):
             allowed = allowed | FOR_VIEWS if part(file) == "views" else allowed
             allowed = allowed | FOR_COMMANDS if part(file) in COMMANDS else allowed
             assert top in allowed, name
+
+
+def test_what_predicts_and_what_observes_know_nothing_of_each_other():
+    for one, other in (("lab", "predict"), ("predict", "lab"), ("lab", "compare")):
+        for file in MODULES:
+            if part(file) == one:
+                assert not [name for name in imports(file) if name.startswith(f"course.{other}")]
+
+
+def test_the_agent_of_the_lab_needs_nothing_but_the_standard_library():
+    for file in (ROOT / "course/lab/agent").glob("*.py"):
+        for name in imports(file):
+            own = name.startswith("course.lab.agent.")
+            assert own or name.partition(".")[0] in sys.stdlib_module_names, name
 
 
 def test_what_lesson_05_uses_below_views_loads_neither_widgets_nor_pictures():

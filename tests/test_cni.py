@@ -23,9 +23,9 @@ from course.cni.install import install
 from course.cni.result import DNS, Interface, IPConfig, Result, Route, agrees
 from course.cni.runtime import Attachment
 from course.errors import InputError
-from course.lab.probe import PLUGIN_FOLDERS
+from course.lab.probe.needs import Needs
 
-DEBIAN = next((str(each) for each in PLUGIN_FOLDERS if (each / "bridge").exists()), "")
+DEBIAN = next((each for each in Needs().plugin_folders if Path(each, "bridge").exists()), "")
 UNSHARE = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
 POD_RANGE = "10.244.0.0/24"
 

@@ -18,9 +18,9 @@ from course.scenarios import (
     small_cluster,
     web,
 )
-from course.topology import Machine, Node, NodePool, Pod
+from course.topology import Machine
 from course.trace import Disposition, Flow
-from course.virtual_network import SecurityRule, Subnet, UserRoute
+from course.virtual_network import SecurityRule, UserRoute
 from course.world import build
 from tests.worlds import (
     DELIVERED,
@@ -29,6 +29,7 @@ from tests.worlds import (
     WORLDS,
     follow,
     reaches,
+    with_pool,
     with_routes,
     with_security,
 )
@@ -391,16 +392,3 @@ def test_the_route_table_of_kubenet_stands_at_the_subnet_of_every_pool():
     topology = with_pool(small_cluster("kubenet"))
     cut = build(topology.changed(missing_routes=("node3",)))
     assert not reaches(cut, "web-1", "far-1", 8080)
-
-
-def with_pool(topology):
-    """The same with a node pool in another subnet, of one node with a pod behind `web`."""
-    vnet, *others = topology.networks
-    subnets = (*vnet.subnets, Subnet("nodes2", "10.240.4.0/24"), Subnet("pods2", "10.240.5.0/24"))
-    cluster = topology.cluster
-    pool = NodePool("second", "nodes2", cluster.pod_subnet and "pods2", max_pods=20)
-    return replace(topology, networks=(replace(vnet, subnets=subnets), *others)).changed(
-        nodes=(*cluster.nodes, Node("node3", pool="second")),
-        pods=(*cluster.pods, Pod("far-1", "node3", {"app": "web"})),
-        more_pools=(pool,),
-    )

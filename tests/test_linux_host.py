@@ -217,6 +217,17 @@ SCENARIOS = {
         network(routes=(Route("10.0.1.2/32", via=B),), net__ipv4__conf__CONF__rp_filter=1),
         [PING],
     ),
+    "strict rp_filter, and another way back for what comes in where it went out": (
+        network(
+            routes=(
+                Route("10.0.1.2/32", via=B),
+                Route("10.0.1.0/24", dev="left", scope="link", table="100"),
+            ),
+            policy=(PolicyRule(100, "100", iif="right"),),
+            net__ipv4__conf__CONF__rp_filter=1,
+        ),
+        [PING, TCP, ("a", ping(A, R, 5))],
+    ),
     "loose rp_filter": (
         network(
             routes=(Route("10.0.1.2/32", type="blackhole"),),

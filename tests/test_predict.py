@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from dataclasses import replace
 
 import pytest
@@ -27,11 +25,9 @@ from course.scenarios import (
     small_cluster,
     web,
 )
-from course.topology import Cluster, Exposure, Machine, Node, Pod
+from course.topology import Cluster, Exposure, Node, Pod
 from course.trace import Disposition, Flow, Hop, differences
-from course.virtual_network import SecurityRule, UserRoute
 from course.world import build
-from tests import real_hosts
 from tests.worlds import (
     DELIVERED,
     FLAT,
@@ -40,7 +36,6 @@ from tests.worlds import (
     WORLDS,
     follow,
     reaches,
-    with_routes,
     with_security,
 )
 
@@ -434,97 +429,3 @@ def test_an_observation_that_no_chance_explains_differs():
     observed = replace(trace, hops=(*others, replace(last, sightings=(forged,))))
     (told,) = compare(world, observed).differences
     assert "ttl 9" in told
-
-
-# ---- the real Linux -----------------------------------------------------------------------------
-
-
-def certain(world):
-    """The scenarios in which chance decides nothing that is seen, each with a port of its own."""
-    for at, scenario in enumerate(SCENARIOS.values()):
-        flow = replace(scenario.flow(world), source_port=41000 + at)
-        if len(outcomes(world, flow)) == 1:
-            yield flow
-
-
-def without_random_ports(text):
-    """Masquerading may draw a port (--random-fully): which one means nothing here."""
-    known = {"80", "8080", "30080", "30081"}
-    return re.sub(
-        r":(\d+)\b",
-        lambda port: port[0] if port[1] in known or port[1].startswith("410") else ":*", text,
-    )  # fmt: skip
-
-
-def changed_worlds():
-    """Worlds in which something is broken, guarded or bent, so that packets fall."""
-    kubenet, overlay, flat = map(small_cluster, ("kubenet", "overlay", "node-subnet"))
-    off = tuple(replace(node, ip_forwarding=False) for node in kubenet.cluster.nodes)
-    firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
-    bent = with_routes(flat, UserRoute("0.0.0.0/0", "VirtualAppliance", "10.240.1.9"))
-    blue = Cluster(
-        "overlay", "nodes", (Node("blue1"), Node("blue2")),
-        (Pod("b-1", "blue1"), Pod("b-3", "blue2")), name="blue",
-    )  # fmt: skip
-    nodes = SecurityRule("nodes", 100, source="10.240.0.0/24", destination="10.240.0.0/24")
-    return {
-        "a route is missing": kubenet.changed(missing_routes=("node2",)),
-        "cards forward nothing": kubenet.changed(nodes=off),
-        "only nodes are let in": with_security(overlay, nodes, SecurityRule("no", 200, "Deny")),
-        "pods are guarded apart from nodes": with_routes(
-            with_security(
-                small_cluster("pod-subnet-dynamic"), SecurityRule("no", 200, "Deny"), subnet="pods"
-            ),
-            UserRoute("10.240.1.0/24", "None"),
-        ),
-        "probes are shut out": with_security(
-            overlay, SecurityRule("no", 200, "Deny", source="AzureLoadBalancer")
-        ),
-        "an appliance": replace(bent, machines=(*bent.machines, firewall)),
-        "two clusters": with_security(replace(overlay, clusters=(*overlay.clusters, blue))),
-        "no address left on a card": flat.changed(
-            pods=(Pod("web-1", "node1", {"app": "web", "n": "1"}, address="10.240.0.60"),
-                  *flat.cluster.pods[1:])
-        ),
-    }  # fmt: skip
-
-
-REAL = WORLDS | {name: build(topology) for name, topology in changed_worlds().items()}
-
-
-def packets(world):
-    """What `certain` asks for, as each host sends it: (host name, packet)."""
-    for flow in certain(world):
-        source = world.host(flow.source).route(flow.destination).source
-        yield flow.source, flow.packet(source)
-
-
-@functools.cache
-def observations():
-    """All those worlds on the real Linux."""
-    return real_hosts.observe_all(
-        {name: (world.hosts, list(packets(world))) for name, world in REAL.items()}
-    )
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_real_hosts_made_from_the_same_data_pass_on_the_same_packets(name):
-    world, observed = REAL[name], observations()[name].result()
-    asked = list(certain(world))
-    assert len(asked) > 10
-    before, state = set(), {}
-    for flow, events in zip(asked, observed.flows, strict=True):
-        trace, state = predict(world, flow, state)
-        predicted = {
-            without_random_ports(f"{seen.host} {seen.role} {seen.direction}: {seen.packet}")
-            for seen in trace.sightings
-        }
-        seen = {
-            without_random_ports(f"{host} {world.role(host, name)} {way}: {text}")
-            for host, name, way, text in events
-        }
-        # what an earlier connection tries again is none of this flow's
-        assert seen - before == {
-            text.replace(" ttl 0 ", " ").replace(" ttl 0)", ")") for text in predicted
-        }, flow
-        before |= seen

@@ -190,9 +190,9 @@ def test_where_chance_decided_is_told_with_what_drew():
     at_azure, at_node = (
         line for line in trace.explain().splitlines() if line.startswith("  by chance")
     )
-    assert at_azure.endswith("probability 1/2, drawn by a hash of addresses and ports")
-    assert at_node.endswith("probability 1/4, drawn by the statistic match of rules")
-    assert "this way has probability 1/8." in paragraph(trace)
+    assert at_azure.endswith(": 1 in 2, drawn by a hash of addresses and ports")
+    assert at_node.endswith(": 1 in 4, drawn by the statistic match of rules")
+    assert "this way is as likely as 1 in 8." in paragraph(trace)
 
 
 def test_the_end_of_a_veth_is_told_by_its_role_and_never_by_a_name_of_chance(predicted):

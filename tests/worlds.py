@@ -7,7 +7,9 @@ from dataclasses import replace
 from course import networks
 from course.predict import predict
 from course.scenarios import small_cluster
+from course.topology import Node, NodePool, Pod
 from course.trace import Disposition, Flow
+from course.virtual_network import Subnet
 from course.world import build
 
 MODELS = [model.id for model in networks.all_models()]
@@ -46,4 +48,17 @@ def with_host(world, host):
     """A World in which a host is another one than what was described."""
     return replace(
         world, hosts=tuple(host if each.name == host.name else each for each in world.hosts)
+    )
+
+
+def with_pool(topology):
+    """The same with a node pool in another subnet, of one node with a pod behind `web`."""
+    vnet, *others = topology.networks
+    subnets = (*vnet.subnets, Subnet("nodes2", "10.240.4.0/24"), Subnet("pods2", "10.240.5.0/24"))
+    cluster = topology.cluster
+    pool = NodePool("second", "nodes2", cluster.pod_subnet and "pods2", max_pods=20)
+    return replace(topology, networks=(replace(vnet, subnets=subnets), *others)).changed(
+        nodes=(*cluster.nodes, Node("node3", pool="second")),
+        pods=(*cluster.pods, Pod("far-1", "node3", {"app": "web"})),
+        more_pools=(pool,),
     )

@@ -72,7 +72,7 @@ def azure(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> H
         _interfaces(inside),
         tuple(routes),
         tuple(policy),
-        {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.proxy_arp": 1},
+        _settings(inside),
         balancer.answering_pings(rules, fronts),
         sockets=SERVES,
     )
@@ -93,6 +93,13 @@ def _interfaces(inside: Sequence[Card]) -> tuple[Interface, ...]:
         Interface(f"{NOWHERE}-end", peer=NOWHERE, peer_host=AZURE),
     )
     return (replace(own, addresses=platform), *links, outside, *sink)
+
+
+def _settings(inside: Sequence[Card]) -> dict[str, int]:
+    """It routes, and answers ARP for all that it can route, back to where the question came from
+    too (pvlan): a load balancer may choose the very node that asks."""
+    back = {f"net.ipv4.conf.{each.dev}.proxy_arp_pvlan": 1 for each in inside}
+    return {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.proxy_arp": 1, **back}
 
 
 def _policy(

@@ -1,1 +1,2 @@
-"""The live lab: clusters built out of Linux network namespaces. For now, whether it can run."""
+"""The live lab: whether it can run here (probe), and a World built for real (construct), into which
+real packets are sent (observe)."""

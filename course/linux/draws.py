@@ -112,6 +112,16 @@ def every(run: Callable[[Draw], T], most: int = 10_000) -> Iterator[Drawn[T]]:
         raise InputError(most, "ways of chance are not all.", "Ask for more, or for one.")
 
 
+def odds(probability: Fraction) -> str:
+    """A probability in words; the 31 bits of the statistic match are rounded off.
+
+    >>> odds(Fraction(715827883, 2147483648)), odds(Fraction(0))
+    ('1 in 3', 'never')
+    """
+    rounded = probability.limit_denominator(1000)
+    return f"{rounded.numerator} in {rounded.denominator}" if probability else "never"
+
+
 def _run(run: Callable[[Draw], T], given: tuple[Answer, ...]) -> Drawn[T]:
     answer, questions, answers = replay(given), list[Question](), list[Answer]()
 

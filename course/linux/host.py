@@ -24,6 +24,7 @@ SYSCTLS = {
     "net.ipv4.ip_forward": 0,
     "net.ipv4.conf.CONF.rp_filter": 0,
     "net.ipv4.conf.CONF.proxy_arp": 0,
+    "net.ipv4.conf.CONF.proxy_arp_pvlan": 0,
     "net.ipv4.conf.CONF.route_localnet": 0,
     "net.ipv4.conf.CONF.accept_local": 0,
     "net.bridge.bridge-nf-call-iptables": 1,  # once br_netfilter is loaded
@@ -142,11 +143,14 @@ class Host:
         """Whether a socket waits for a packet."""
         return any(socket.takes(packet) for socket in self.sockets)
 
-    def why_not_from(self, interface: str, source: str, destination: str) -> tuple[str, str] | None:
+    def why_not_from(
+        self, interface: str, source: str, destination: str, out: str = ""
+    ) -> tuple[str, str] | None:
         """Why a source cannot be at an interface, and the setting that says so; or None.
 
         It is an address of this host itself, or the way back leads elsewhere (rp_filter: 1 is
-        strict, by RFC 3704; 2 is loose, any way back will do).
+        strict, by RFC 3704; 2 is loose, any way back will do). The way back of a packet that is
+        passed on is that of one which comes in where it goes out: by `out`.
         """
         if self.interface(interface).kind == "loopback":
             return None
@@ -156,7 +160,7 @@ class Host:
         strictness = self.sysctl("net.ipv4.conf.CONF.rp_filter", interface)
         if not strictness or own:
             return None
-        back = self.route(source, source=destination)
+        back = self.route(source, source=destination, iif=out or "lo")
         if back is None or back.route.type != "unicast":
             return f"no way back to {source}", f"rp_filter = {strictness}"
         if strictness == 1 and back.dev != interface:
@@ -173,21 +177,21 @@ class Host:
     def answers_arp(self, interface: str, target: str, asker: str) -> bool:
         """Whether the host says "that is me" when `asker` on a link asks who has an address.
 
-        It does for every address of its own, and with proxy_arp for what it would itself reach
-        by another interface. It answers nobody whose packets it would not take from there.
+        It does for every address of its own, with proxy_arp for what it would itself reach by
+        another interface, and with proxy_arp_pvlan for what it would reach by the same one. It
+        answers nobody whose packets it would not take from there.
         """
-        if self.why_not_from(interface, asker, target):
-            return False
         if self.address_type(target) == "LOCAL":
-            return True
-        if not self.sysctl("net.ipv4.conf.CONF.proxy_arp", interface):
-            return False
+            return not self.why_not_from(interface, asker, target)
         if not self.sysctl("net.ipv4.ip_forward"):
             return False
         found = self.route(target, source=asker, iif=interface)
         if found is None or found.route.type != "unicast":
             return False
-        return found.dev != interface
+        if self.why_not_from(interface, asker, target, found.dev):
+            return False
+        key = "proxy_arp_pvlan" if found.dev == interface else "proxy_arp"
+        return bool(self.sysctl(f"net.ipv4.conf.CONF.{key}", interface))
 
 
 @dataclass(frozen=True)

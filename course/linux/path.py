@@ -104,7 +104,8 @@ def _routed_in(passage: Passage) -> Outcome:
         return _no_way(passage, found, forwards)
     if found.route.type == "blackhole":
         return _lost(passage, Fate.NO_ROUTE, "dropped without a word", str(found))
-    if why := host.why_not_from(passage.in_interface, packet.source, packet.destination):
+    ends, out = (packet.source, packet.destination), "" if here else found.dev
+    if why := host.why_not_from(passage.in_interface, *ends, out):
         return _lost(passage, Fate.MARTIAN, *why)
     if here:
         passage.step("routed", "for this host", str(found))

@@ -98,7 +98,7 @@ class Ruleset:
         return Ruleset(tables)
 
     def text(self, *tables: str) -> str:
-        """The normal form of some tables, or of all, every line ended: as iptables-restore reads it.
+        """The normal form of some tables, or of all; every line is ended, for iptables-restore.
 
         >>> parse("*nat\\nCOMMIT").text().splitlines(keepends=True)[-1]
         'COMMIT\\n'

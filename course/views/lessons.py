@@ -14,11 +14,13 @@ from course.progress import last_lesson, record, standing
 from course.prose import facts_in
 from course.questions import texts_of
 from course.views.html import Html, note, table
+from course.views.lab import load_magics
 from course.views.tables import facts_table
 
 
 def begin(number: str) -> Html:
-    """Open a lesson: remembers that you were here, and tells how far you are."""
+    """Open a lesson: remembers that you were here, tells how far you are, and brings %%lab."""
+    load_magics()
     this = lesson(number)
     trouble = record(this.number)
     how_far = standing(this.number)

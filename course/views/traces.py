@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from course.linux.draws import odds
 from course.linux.packet import Packet
 from course.linux.passage import Step
 from course.predict import Prediction
-from course.trace import Disposition, Hop, Trace, probability
+from course.trace import Disposition, Hop, Trace
 from course.views.html import Html, note, table
 
 HEAD = ["hop", "what happened", "source → destination", "what decided it"]
@@ -51,7 +52,7 @@ def rows_of(trace: Trace) -> Iterator[tuple[str, str, str, str]]:
     for number, hop in enumerate(trace.hops, 1):
         name = f"{number}\u00a0{hop.host}"
         for step in hop.told:
-            yield name, _happened(step), ends(step.after), _decided(step)
+            yield name, _happened(step), ends(step.after), decided(step)
         if not hop.steps:
             for seen in hop.sightings:
                 yield name, f"seen {seen.direction} at {seen.role}", ends(seen.packet), ""
@@ -91,7 +92,7 @@ def way_back(trace: Trace) -> int:
 
 def lost_at(trace: Trace) -> int | None:
     """The hop at which the first lost packet was lost, counted from 0; None if none was."""
-    if trace.disposition == Disposition.DELIVERED:
+    if trace.disposition == Disposition.DELIVERED or not trace.hops:
         return None
     there = [at for at, hop in enumerate(trace.hops) if hop.host == trace.ended_at]
     stopped = [at for at in there if _stops(trace.hops[at])]
@@ -118,7 +119,7 @@ def reason(trace: Trace) -> str:
     """What decided that a packet was lost, as far as a step says so."""
     at = lost_at(trace)
     stops = () if at is None else trace.hops[at].told
-    return next((_decided(step) for step in stops if step.kind in ("dropped", "filtered")), "")
+    return next((decided(step) for step in stops if step.kind in ("dropped", "filtered")), "")
 
 
 def _happened(step: Step) -> str:
@@ -127,7 +128,8 @@ def _happened(step: Step) -> str:
     return step.kind if whole else f"{step.kind} {arrows(step.effect)}"
 
 
-def _decided(step: Step) -> str:
+def decided(step: Step) -> str:
+    """The rule, route or connection that decided a step, with the chain it stands in."""
     return f"{step.table} {step.chain}: {step.decided_by}" if step.table else step.decided_by
 
 
@@ -153,7 +155,8 @@ def _chances(trace: Trace) -> Iterator[str]:
         f"at {hop.host} ({', '.join(hop.drawn_by)})" for hop in trace.hops if hop.drawn_by
     ]  # fmt: skip
     if drawn:
-        yield f"Chance decided {' and '.join(drawn)}: this way has {probability(trace.chance)}."
+        likely = odds(trace.chance)
+        yield f"Chance decided {' and '.join(drawn)}: this way is as likely as {likely}."
 
 
 def _translations(hops: tuple[Hop, ...]) -> Iterator[str]:

@@ -12,6 +12,39 @@ from playwright.sync_api import expect
 from tests.browser.serving import CHROMIUM, Notebook, browsing, copy_course, serving
 
 LOOPBACK = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:|about:")
+# nobody can read it: the check of accessibility has to find it
+BAD_OUTPUT = """
+from IPython.display import HTML
+HTML('<p style="color:#999;background:#fff">grey on white</p><input>')
+"""
+# the live lab, with all that shows it
+LIVE = {
+    "open": """
+from course.laboratory import Lab
+from course.predict import outcomes
+from course.scenarios import *
+from course.trace import Flow
+from course.views import *
+
+display(begin("05"))
+lab = Lab(small_cluster("overlay"), plugins=False)
+lab
+""",
+    "same": """
+seen = lab.observe(SCENARIOS["to a NodePort, Cluster"].flow(lab.world))
+show_comparison(lab.compare(seen))
+""",
+    "hosts": "%%lab --timeout 1 node1,web-1\nip -br addr show eth0\nfrobnicate\nsleep 60",
+    "spread": """
+flow = SCENARIOS["to a NodePort, Cluster"].flow(lab.world)
+show_spread(lab.observe_many(flow, 40), outcomes(lab.world, flow))
+""",
+    "other": """
+lab.run("node1", "ip route del default")
+show_comparison(lab.compare(lab.observe(SCENARIOS["to a VM"].flow(lab.world))))
+""",
+    "unknown": "%lab web-9 ip route",  # last: it stops the rest
+}
 expect.set_options(timeout=15_000)
 
 
@@ -21,19 +54,19 @@ def lab(tmp_path_factory):
     if not CHROMIUM:
         pytest.skip("no Chromium: sudo apt install chromium")
     root = tmp_path_factory.mktemp("course")
-    add_a_bad_output(copy_course(root))
+    copy = copy_course(root)
+    plant(copy, "planted.ipynb", bad=BAD_OUTPUT)
+    plant(copy, "live.ipynb", **LIVE)
     with serving(root, tmp_path_factory.mktemp("home")) as url:
         yield url
 
 
-def add_a_bad_output(copy: Path) -> None:
-    """A notebook whose output nobody can read, to see that the check of accessibility bites."""
+def plant(copy: Path, name: str, **sources: str) -> None:
+    """Add a notebook of code cells, by their ids, to a copy of the course."""
     notebook = json.loads((copy / "lessons" / "00-start.ipynb").read_text())
-    bad = '<p style="color:#999;background:#fff">grey on white</p><input>'
-    source = f"from IPython.display import HTML\nHTML({bad!r})"
-    cell = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
-    notebook["cells"] = [cell | {"source": source}]
-    (copy / "planted.ipynb").write_text(json.dumps(notebook))
+    code = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    notebook["cells"] = [code | {"id": each, "source": source} for each, source in sources.items()]
+    (copy / name).write_text(json.dumps(notebook))
 
 
 @pytest.fixture(scope="session")

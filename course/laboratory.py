@@ -1,0 +1,216 @@
+"""A live lab: a cluster that was built for real, next to the prediction of what it does.
+
+lab = Lab(small_cluster("overlay"))
+flow = Flow("web-1", "10.244.1.2", 8080)
+lab.predict(flow).trace           # what will become of it
+seen = lab.observe(flow)          # what really does
+lab.compare(seen).differences     # none
+lab.run("node1", "ip route")      # ask any host, as on a real node
+lab.label                         # whether that was live, or was recorded, and on which kernel
+lab.close()
+
+Where no lab can run, the same calls show what was recorded on another machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from course.compare import Comparison, compare
+from course.errors import InputError
+from course.predict import Prediction, States, predict
+from course.recordings.replay import Replay
+from course.recordings.shelf import find
+from course.topology import Topology
+from course.trace import Disposition, Flow, Trace
+from course.world import World, build
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of a flow that was sent many times, each time from a port of its own."""
+
+    flow: Flow
+    traces: tuple[Trace, ...]
+
+    @property
+    def servers(self) -> Counter[str]:
+        """Who answered, and how often."""
+        return Counter(trace.server for trace in self._delivered)
+
+    @property
+    def sources(self) -> Counter[str]:
+        """Which source a server saw, and how often, of those that were answered."""
+        return Counter(str(trace.source_seen) for trace in self._delivered)
+
+    @property
+    def ends(self) -> Counter[str]:
+        """How it ended, and how often."""
+        return Counter(str(trace.disposition) for trace in self.traces)
+
+    @property
+    def _delivered(self) -> list[Trace]:
+        return [each for each in self.traces if each.disposition == Disposition.DELIVERED]
+
+    def __str__(self) -> str:
+        counts = (("answered by", self.servers), ("saw", self.sources), ("ended", self.ends))
+        return "\n".join(
+            f"{what} {name}: {count}" for what, found in counts for name, count in found.items()
+        )
+
+
+RECORD = "COURSE_RECORD"  # names a folder: what each Lab does is written down there
+
+
+class Engine(Protocol):
+    """What answers the questions of a Lab: real hosts, or what was recorded of them."""
+
+    @property
+    def label(self) -> str:
+        """Whether that is live, and on which kernel it is or was."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it answers no more."""
+
+    def observe(self, flow: Flow, state: States) -> tuple[Trace, States]:
+        """What became of a flow, and what hosts remembered before it was sent.
+
+        `state` is what they remember of what was observed so far.
+        """
+
+    def run(self, host: str, words: Sequence[str], timeout: float) -> str:
+        """What a command printed on a host."""
+
+    def close(self) -> None:
+        """Take everything away. May be called twice."""
+
+
+def engine(world: World, plugins: bool = True, live: bool | None = None) -> Engine:
+    """The live engine of a World where it can run, or else its recording; `live` demands one.
+
+    Raises InputError, with the cure, where the live one is demanded and cannot run, and for a
+    recording that is broken.
+    """
+    if live is False:
+        return Replay(world, find(world))
+    if why := why_not_live(world.topology):
+        if live:
+            raise InputError("live=True", "cannot be here.", why)
+        return Replay(world, find(world), why)
+    from course.live import Live
+
+    if RECORD not in os.environ:
+        return Live(world, plugins)
+    from course.recordings.recorder import Recorder
+
+    return Recorder(Live(world, plugins), world, Path(os.environ[RECORD]))
+
+
+def why_not_live(topology: Topology) -> str:
+    """What stands in the way of a live lab here, with its cure; empty if nothing does."""
+    try:
+        from course.lab.probe.readiness import readiness
+    except ImportError as error:
+        return f"this Python comes without {error.name}"
+    ready = readiness()
+    able = ready.can_run and {each.model for each in topology.clusters} <= {*ready.models}
+    return "" if able else " ".join(ready.why_not.splitlines())
+
+
+class Lab:
+    """A Topology built out of network namespaces, and the World that predicts what it does.
+
+    Where that cannot be, what was recorded of it is shown; `live` demands one or the other, and
+    `label` tells which it is. `world` is that World, `state` what its hosts remember, `opened` when
+    it was built, in seconds of the monotonic clock. `plugins` tells whether pods are made by CNI
+    plugins, as on a node, or straight from the World's data, which is faster. Close it, or use
+    `with`; one that nobody holds any more closes by itself. Raises InputError for what cannot be.
+    """
+
+    def __init__(
+        self, topology: Topology, plugins: bool = True, live: bool | None = None
+    ) -> None:  # fmt: skip
+        self.world: World = build(topology)
+        self.state: States = {}
+        self._engine = engine(self.world, plugins, live)
+        self.opened = time.monotonic()
+        self._compared: list[tuple[Trace, Comparison]] = []
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take everything away. May be called twice."""
+        self._engine.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or has ended in another way."""
+        return self._engine.closed
+
+    @property
+    def label(self) -> str:
+        """Whether it is live or was recorded, on which kernel, and why it is not live."""
+        return self._engine.label
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "A lab that is closed."
+        models = " and ".join(each.model for each in self.world.topology.clusters) or "no cluster"
+        return f"A lab of {models} with {len(self.world.hosts)} hosts: {self.label}."
+
+    def predict(self, flow: Flow) -> Prediction:
+        """What will become of a flow, by the present World and what its hosts remember."""
+        return predict(self.world, flow, self.state)
+
+    def observe(self, flow: Flow) -> Trace:
+        """Send a flow for real, and see what becomes of it; or see what became of it once.
+
+        The connection stays open while the lab lives. If its source port was used before, the next
+        one is taken, and the flow of the Trace tells which. Raises InputError for a flow that was
+        not recorded, where nothing can be sent.
+        """
+        seen, before = self._engine.observe(flow, self.state)
+        # hosts remember it, whether anybody compares it or not
+        found = compare(self.world, seen, before)
+        self._compared.append((seen, found))
+        self.state = found.prediction.state
+        return seen
+
+    def compare(self, observation: Trace) -> Comparison:
+        """Lay a prediction beside what was observed here: one from before it was.
+
+        Raises InputError for what was not observed in this lab.
+        """
+        for seen, found in reversed(self._compared):
+            if seen is observation:
+                return found
+        raise InputError(str(observation.flow), "was not observed here.", "Use lab.observe first.")
+
+    def observe_many(self, flow: Flow, times: int) -> Tally:
+        """Send a flow many times, from a port of its own each, and count who answered."""
+        return Tally(flow, tuple(self.observe(flow) for _ in range(times)))
+
+    def run(self, host: str, command: str | Sequence[str], timeout: float = 10) -> str:
+        """What a command prints on a host, errors included: `lab.run("node1", "ip route")`.
+
+        A text is read as a shell reads words; for pipes, write "sh -c '...'". A command that has
+        not ended after `timeout` seconds is stopped, with all that it started, and the text says
+        so. Raises InputError for a host that is not there, or what was not recorded.
+        """
+        self.world.host(host)
+        words = shlex.split(command) if isinstance(command, str) else [*command]
+        if not words:
+            raise InputError(command, "is no command.", 'Write one, such as "ip route".')
+        return self._engine.run(host, words, timeout)

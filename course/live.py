@@ -1,0 +1,55 @@
+"""A Lab's engine that is real: the World as namespaces, and packets that are sent through them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+
+from course.lab.construct import construct
+from course.lab.namespaces import Command
+from course.lab.observe import observe
+from course.machine import run, which
+from course.predict import States
+from course.recordings.tape import linux
+from course.trace import Flow, Trace
+from course.world import World
+
+
+class Live:
+    """A World that was built. Raises InputError where none can be, LabError with what a tool said.
+
+    `plugins` tells whether pods are made by CNI plugins, or straight from the World's data.
+    """
+
+    def __init__(self, world: World, plugins: bool = True) -> None:
+        self.built = construct(world, plugins)
+        self._touched: set[str] = set()  # hosts on which somebody ran a command
+
+    @property
+    def label(self) -> str:
+        """That it is live, and on which kernel."""
+        return f"live, on {linux(platform.release())}"
+
+    @property
+    def iptables(self) -> str:
+        """The version and the variant of iptables."""
+        return run(which("iptables") or "iptables", "--version").output
+
+    def observe(self, flow: Flow, state: States) -> tuple[Trace, States]:
+        """Send a flow, and see what becomes of it; hosts remember what they have seen so far."""
+        return observe(self.built, flow, self._touched), state
+
+    def run(self, host: str, words: Sequence[str], timeout: float) -> str:
+        """What a command prints on a host, errors included."""
+        self._touched.add(host)
+        (output,) = self.built.namespaces.run(Command(words, host, timeout=timeout))
+        return str(output) + f"(stopped after {timeout:g} s)\n" * output.late
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or has ended in another way."""
+        return self.built.namespaces.closed
+
+    def close(self) -> None:
+        """Take everything away. May be called twice."""
+        self.built.namespaces.close()

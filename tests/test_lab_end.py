@@ -1,0 +1,127 @@
+"""Whoever runs the live lab, and whatever becomes of it: the same is seen, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.labs import LIVE
+
+pytestmark = LIVE
+KILLS = int(os.environ.get("COURSE_LAB_KILLS", "6"))
+AS_ANYBODY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from course import networks
+from course.laboratory import Lab
+from course.scenarios import SCENARIOS, small_cluster
+for model in networks.all_models():
+    with Lab(small_cluster(model.id)) as lab:
+        for name, scenario in SCENARIOS.items():
+            found = lab.compare(lab.observe(scenario.flow(lab.world)))
+            assert found.equal, (model.id, name, found.differences)
+print("as predicted")
+"""
+
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+def python_for_anybody():
+    """A Python that an ordinary user may start; root's may lie in a folder of root's."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        tried = [*NOBODY, "sh", "-c", f"{python} -c 'import tomllib'"]
+        if subprocess.run(tried, capture_output=True, check=False).returncode == 0:
+            return python
+    return pytest.skip("an ordinary user may start no Python here")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="this is an ordinary user already")
+def test_an_ordinary_user_sees_the_same():
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        shutil.copytree(
+            ROOT / "course", Path(folder) / "course", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        venv = [python_for_anybody(), "-m", "venv", "--without-pip", f"{folder}/venv"]
+        subprocess.run(venv, check=True)
+        (own,) = Path(folder).glob("venv/lib/*/site-packages")
+        (own / "all.pth").write_text("\n".join(packages))
+        ran = subprocess.run(
+            [*NOBODY, f"{folder}/venv/bin/python", "-B", "-c", AS_ANYBODY, folder],
+            cwd=folder, env={**os.environ, "HOME": folder}, text=True, capture_output=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+    assert ran.stdout == "as predicted\n", ran.stderr
+
+
+HOLDS_A_LAB = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from course.laboratory import Lab
+from course.scenarios import SCENARIOS, small_cluster
+lab = Lab(small_cluster("kubenet"))
+while True:
+    for scenario in SCENARIOS.values():
+        lab.observe(scenario.flow(lab.world))
+"""
+
+
+def processes(mark):
+    """Those that were started with a mark in their environment, by what they run."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (folder / "environ").read_bytes():
+                yield int(folder.name), (folder / "cmdline").read_bytes()
+
+
+def machine():
+    """What a lab might leave on the machine: mounts, interfaces."""
+    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True)
+    names = [line.split()[1] for line in links.stdout.splitlines()]
+    return Path("/proc/self/mounts").read_text(), names
+
+
+@pytest.mark.parametrize("which", ["the notebook's kernel", "unshare", "the agent"])
+@pytest.mark.parametrize("time_of_death", range(-(-KILLS // 3)))
+def test_whoever_is_killed_at_whatever_moment_nothing_is_left(which, time_of_death):
+    mark, before = uuid.uuid4().hex, machine()
+    program = subprocess.Popen(
+        [sys.executable, "-c", HOLDS_A_LAB, str(ROOT)], stderr=subprocess.DEVNULL,
+        env={**os.environ, "COURSE_LAB_MARK": mark},
+    )  # fmt: skip
+    try:
+        time.sleep(0.3 + random.random())
+        wanted = {"unshare": b"unshare\0", "the agent": b"course.lab.agent"}.get(which)
+        for pid, words in processes(mark):
+            is_agent = wanted and wanted in words and (which == "unshare" or b"--net" not in words)
+            if is_agent or (wanted is None and pid == program.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        program.kill() if which == "the notebook's kernel" else None
+        deadline = time.monotonic() + 10
+        while which != "the notebook's kernel" and program.poll() is None:
+            if time.monotonic() > deadline:
+                program.kill()
+            time.sleep(0.05)
+    finally:
+        program.kill()
+        program.wait()
+    deadline = time.monotonic() + 10
+    while (left := list(processes(mark))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+    assert machine() == before

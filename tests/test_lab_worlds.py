@@ -1,0 +1,59 @@
+"""Worlds in which something is broken, guarded or bent: packets fall where they were predicted to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from course.laboratory import Lab
+from course.scenarios import SCENARIOS, small_cluster
+from course.topology import Cluster, Machine, Node, Pod
+from course.virtual_network import SecurityRule, UserRoute
+from tests.labs import LIVE, as_predicted
+from tests.worlds import with_routes, with_security
+
+pytestmark = LIVE
+
+
+def changed_worlds():
+    """Worlds in which something is broken, guarded or bent, so that packets fall."""
+    kubenet, overlay, flat = map(small_cluster, ("kubenet", "overlay", "node-subnet"))
+    off = tuple(replace(node, ip_forwarding=False) for node in kubenet.cluster.nodes)
+    firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
+    bent = with_routes(flat, UserRoute("0.0.0.0/0", "VirtualAppliance", "10.240.1.9"))
+    blue = Cluster(
+        "overlay", "nodes", (Node("blue1"), Node("blue2")),
+        (Pod("b-1", "blue1"), Pod("b-3", "blue2")), name="blue",
+    )  # fmt: skip
+    nodes = SecurityRule("nodes", 100, source="10.240.0.0/24", destination="10.240.0.0/24")
+    return {
+        "a route is missing": kubenet.changed(missing_routes=("node2",)),
+        "cards forward nothing": kubenet.changed(nodes=off),
+        "only nodes are let in": with_security(overlay, nodes, SecurityRule("no", 200, "Deny")),
+        "pods are guarded apart from nodes": with_routes(
+            with_security(
+                small_cluster("pod-subnet-dynamic"), SecurityRule("no", 200, "Deny"), subnet="pods"
+            ),
+            UserRoute("10.240.1.0/24", "None"),
+        ),
+        "probes are shut out": with_security(
+            overlay, SecurityRule("no", 200, "Deny", source="AzureLoadBalancer")
+        ),
+        "an appliance": replace(bent, machines=(*bent.machines, firewall)),
+        "two clusters": with_security(replace(overlay, clusters=(*overlay.clusters, blue))),
+        "no address left on a card": flat.changed(
+            pods=(Pod("web-1", "node1", {"app": "web", "n": "1"}, address="10.240.0.60"),
+                  *flat.cluster.pods[1:])
+        ),
+    }  # fmt: skip
+
+
+CHANGED = changed_worlds()
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_every_scenario_of_a_changed_world_goes_as_predicted(name):
+    with Lab(CHANGED[name], plugins=False) as lab:
+        for scenario in SCENARIOS.values():
+            as_predicted(lab, scenario.flow(lab.world))
