@@ -28,11 +28,10 @@ from course.fabric.balancer import PLATFORM
 from course.fabric.cards import Card
 from course.linux.ruleset import Ruleset, parse
 from course.topology import EDGE, Topology
-from course.virtual_network import SecurityRule, Subnet
+from course.virtual_network import TAGS, SecurityRule, Subnet
 from course.wiring.made import Made, card
 
 NOWHERE = "nowhere"  # the interface of azure to addresses of a network that no card holds
-TAGS = ("*", "VirtualNetwork", "Internet", "AzureLoadBalancer")
 DEFAULTS = (
     SecurityRule("AllowVnetInBound", 65000, source="VirtualNetwork", destination="VirtualNetwork"),
     SecurityRule("AllowAzureLoadBalancerInBound", 65001, source="AzureLoadBalancer"),
