@@ -1,4 +1,4 @@
-"""Worlds in which something is broken, guarded or bent: packets fall where they were predicted to."""
+"""Worlds in which something is broken, guarded or bent: packets fall where it was predicted."""
 
 from __future__ import annotations
 
