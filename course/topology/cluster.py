@@ -37,7 +37,7 @@ class NodePool:
     def __post_init__(self) -> None:
         most = number("nodesubnet.max_pods")
         if whole_number(self.max_pods, "pods per node", least=1) > most:
-            raise InputError(self.max_pods, "is no max-pods.", f"AKS ends at {most}: give less.")
+            raise InputError(self.max_pods, "is no max-pods.", f"Give {most} or fewer.")
 
 
 @dataclass(frozen=True)
