@@ -12,6 +12,8 @@ from course.compare import compare
 from course.errors import InputError
 from course.kubeproxy.objects import Service, ServicePort
 from course.linux.draws import replay
+from course.linux.interfaces import Neighbour
+from course.linux.routing import Route
 from course.predict import outcomes, predict
 from course.scenarios import (
     CLUSTER_IP,
@@ -29,6 +31,7 @@ from course.topology import Cluster, Exposure, Node, Pod
 from course.trace import Disposition, Flow, Hop, differences
 from course.world import build
 from tests.worlds import (
+    AZURE_CNI,
     DELIVERED,
     FLAT,
     MODELS,
@@ -36,6 +39,7 @@ from tests.worlds import (
     WORLDS,
     follow,
     reaches,
+    with_host,
     with_security,
 )
 
@@ -171,6 +175,48 @@ def test_two_overlay_clusters_with_one_pod_range_never_meet():
         trace, _ = predict(world, Flow("b-1", "10.244.1.2", 8080), state)
         assert (trace.server, trace.disposition) == ("b-3", DELIVERED)
         assert follow(world, "b-1", "10.244.0.3", 8080).disposition != DELIVERED
+
+
+# ---- neighbours ---------------------------------------------------------------------------------
+
+
+def test_a_kubenet_pod_finds_nobody_at_a_free_address_of_its_link():
+    trace = follow(WORLDS["kubenet"], "web-1", "10.244.0.250", 8080)
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_NEIGHBOUR, "web-1")
+    assert trace.sightings == ()
+
+
+def asking(world, told=(), proxy_arp=1):
+    """The same where web-1 knows other neighbours, and its node answers ARP for others or not."""
+    pod = replace(world.host("web-1"), neighbours=told)
+    node, veth = world.host("node1"), world.far_end("web-1", "eth0").interface
+    sysctls = {**node.sysctls, f"net.ipv4.conf.{veth}.proxy_arp": proxy_arp}
+    return with_host(with_host(world, pod), replace(node, sysctls=sysctls))
+
+
+@pytest.mark.parametrize("model", AZURE_CNI)
+def test_a_pod_of_azure_cni_needs_its_static_neighbour_or_proxy_arp(model):
+    told = WORLDS[model].host("web-1").neighbours
+    assert reaches(asking(WORLDS[model], told, proxy_arp=0), "web-1", "web-3", 8080)
+    assert reaches(asking(WORLDS[model], proxy_arp=1), "web-1", "web-3", 8080)
+    trace = follow(asking(WORLDS[model], proxy_arp=0), "web-1", "web-3", 8080)
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_NEIGHBOUR, "web-1")
+    assert trace.sightings == ()
+
+
+def test_a_pod_that_is_told_a_wrong_mac_asks_nobody(world):
+    wrong = Neighbour(world.host("web-1").route("8.8.8.8").next_hop, "eth0", "aa:aa:aa:aa:aa:ab")
+    trace = follow(asking(world, (wrong,)), "web-1", "vm-2")
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_NEIGHBOUR, "web-1")
+
+
+def test_azure_answers_for_no_next_hop_that_it_cannot_reach(world):
+    node = world.host("node1")
+    lost = Route("203.0.113.0/24", via="192.168.77.1", dev="eth0", onlink=True)
+    other = with_host(world, replace(node, routes=(*node.routes, lost)))
+    trace = follow(other, "node1", "internet")
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_NEIGHBOUR, "node1")
+    assert reaches(other, "node1", "vm-2")
 
 
 # ---- Services ----------------------------------------------------------------------------------

@@ -17,9 +17,7 @@ from course.networks.model import NetworkModel
 from course.scenarios import small_cluster
 from course.world import build
 from tests import real_linux
-
-MODELS = [model.id for model in networks.all_models()]
-AZURE_CNI = [model for model in MODELS if model != "kubenet"]
+from tests.worlds import AZURE_CNI, MODELS
 
 
 @pytest.fixture(params=MODELS)

@@ -13,6 +13,7 @@ from course.virtual_network import Subnet
 from course.world import build
 
 MODELS = [model.id for model in networks.all_models()]
+AZURE_CNI = [model for model in MODELS if model != "kubenet"]
 FLAT = ["node-subnet", "pod-subnet-dynamic", "pod-subnet-static"]
 ROUTED = ["kubenet", "overlay"]
 WORLDS = {model: build(small_cluster(model)) for model in MODELS}
