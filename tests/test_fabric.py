@@ -116,6 +116,10 @@ def test_a_default_route_to_an_appliance_takes_what_leaves_the_network_and_nothi
     assert "firewall" not in follow(world, "web-1", "peer").path
     assert "firewall" not in follow(world, "web-1", "office").path
     assert "firewall" not in follow(world, "web-1", "web-3", 8080).path
+    # an overlay address that no node has is the cluster's own all the same
+    free = follow(world, "web-1", "10.244.9.9")
+    assert (free.disposition, free.ended_at) == (Disposition.NO_ROUTE, "azure")
+    assert "firewall" not in free.path
     # the system routes of private ranges to nobody are gone: all that is not known goes there
     assert "firewall" in follow(world, "web-1", "10.9.9.9").path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,7 @@ from course.scenarios import (
 )
 from course.topology import Cluster, Exposure, Node, Pod
 from course.trace import Disposition, Flow, Hop, differences
+from course.virtual_network import SecurityRule
 from course.world import build
 from tests.worlds import (
     AZURE_CNI,
@@ -177,6 +179,22 @@ def test_two_overlay_clusters_with_one_pod_range_never_meet():
         assert follow(world, "b-1", "10.244.0.3", 8080).disposition != DELIVERED
 
 
+def test_what_azure_remembers_of_one_overlay_cluster_opens_nothing_for_another():
+    topology = small_cluster("overlay")
+    blue = Cluster(
+        "overlay", "others", (Node("blue1"), Node("blue2")),
+        (Pod("b-1", "blue1"), Pod("b-3", "blue2")), name="blue",
+    )  # fmt: skip
+    no_pods = SecurityRule("no-pods", 100, "Deny", source="10.244.0.0/16")
+    both = replace(topology, clusters=(*topology.clusters, blue))
+    world = build(with_security(with_security(both), no_pods, subnet="others"))
+    trace, state = predict(world, Flow("web-1", "10.244.1.2", 8080))
+    assert trace.disposition == DELIVERED
+    # the same addresses and ports
+    trace, _ = predict(world, Flow("b-1", "10.244.1.2", 8080), state)
+    assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
+
+
 # ---- neighbours ---------------------------------------------------------------------------------
 
 
@@ -298,6 +316,26 @@ def test_a_service_asks_for_pods_of_its_own_namespace():
     pods = tuple(replace(pod, namespace="other") for pod in topology.cluster.pods)
     world = build(topology.changed(pods=pods))
     assert follow(world, "web-1", CLUSTER_IP).disposition == Disposition.REFUSED
+
+
+def test_a_pod_that_is_being_deleted_is_called_only_if_no_other_is_ready(world):
+    def servers(*deleted):
+        pods = (
+            replace(pod, terminating=pod.name in deleted) for pod in world.topology.cluster.pods
+        )
+        changed = build(world.topology.changed(pods=tuple(pods)))
+        return {way.result.server for way in outcomes(changed, Flow("web-2", CLUSTER_IP, 80))}
+
+    assert servers("web-1", "web-3") == {"web-2", "web-4"}
+    assert servers("web-1", "web-2", "web-3", "web-4") == {"web-1", "web-2", "web-3", "web-4"}
+
+
+def test_a_node_reaches_its_node_ports_at_localhost_and_the_pod_sees_the_node(world):
+    ways = outcomes(world, Flow("node1", "127.0.0.1", NODE_PORT))
+    assert {way.result.server for way in ways} == {"web-1", "web-2", "web-3", "web-4"}
+    for way in ways:
+        assert way.result.disposition == DELIVERED
+        assert world.owner(way.result.source_seen) == "node1"
 
 
 def test_without_hairpin_a_kubenet_pod_does_not_reach_itself_through_its_service():
@@ -449,11 +487,19 @@ def test_traces_are_equal_whatever_the_steps_that_led_to_them():
     assert observed == trace
 
 
-@given(flows, st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=60)
-def test_what_chance_decided_is_read_off_an_observation(flow, random):
+flows_that_ask_chance = st.builds(
+    lambda model, source, to: (model, source, *to, "tcp"),
+    st.sampled_from(MODELS),
+    st.sampled_from(["web-1", "web-4", "node1", "vm-1", "vm-2", "peer", "office", "internet"]),
+    st.sampled_from([(CLUSTER_IP, 80), (PUBLIC, 80), (FRONT, 80), ("node2", NODE_PORT)]),
+)  # fmt: skip
+
+
+@given(st.one_of(flows_that_ask_chance, flows), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=100)
+def test_what_chance_decided_is_read_off_an_observation(flow, seed):
     model, source, to, port, protocol = flow
-    world = WORLDS[model]
+    world, random = WORLDS[model], Random(seed)
     asked = Flow(source, world.address(to) if to in world.by_name else to, port, protocol)
 
     def draw(question):
@@ -463,7 +509,9 @@ def test_what_chance_decided_is_read_off_an_observation(flow, random):
 
     trace = predict(world, asked, draw=draw).trace
     observed = replace(trace, hops=tuple(Hop(hop.host, hop.sightings) for hop in trace.hops))
-    assert compare(world, observed).equal
+    found = compare(world, observed)
+    assert found.equal
+    assert found.prediction.trace.server == trace.server
 
 
 def test_an_observation_that_no_chance_explains_differs():
