@@ -141,6 +141,21 @@ def test_behind_a_default_route_to_an_appliance_answers_to_the_internet_are_lost
     assert "firewall" in trace.path
 
 
+@pytest.mark.parametrize("model", FLAT)
+def test_a_packet_for_an_address_that_no_pod_has_does_not_circle_by_an_appliance(model):
+    topology = small_cluster(model)
+    topology = replace(
+        topology, machines=(*topology.machines, Machine("firewall", "10.240.1.9", forwards=True))
+    )
+    inner = UserRoute("10.240.0.0/16", "VirtualAppliance", "10.240.1.9")
+    world = build(with_routes(with_routes(topology, inner), inner, subnet="pods"))
+    free = world.topology.cluster.node("node2").held[-1]
+    trace = follow(world, "web-1", free, 8080)
+    assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
+    assert (trace.path.count("firewall"), trace.path.count("node2")) == (1, 1)
+    assert reaches(world, "web-1", "web-3", 8080)
+
+
 def test_a_next_hop_in_a_network_that_is_not_peered_is_no_next_hop():
     firewall = Machine("firewall", "10.241.0.9", forwards=True, translates=True)
     topology = behind(firewall, small_cluster("overlay"))

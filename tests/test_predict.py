@@ -37,8 +37,10 @@ from tests.worlds import (
     DELIVERED,
     FLAT,
     MODELS,
+    NOBODYS,
     ROUTED,
     WORLDS,
+    assert_never_twice,
     follow,
     reaches,
     with_host,
@@ -381,12 +383,6 @@ def test_a_running_connection_keeps_its_endpoint_and_another_one_does_not(world)
 
 # ---- what holds for every prediction -------------------------------------------------------------
 
-# addresses of every range that no pod, machine or node has
-NOBODYS = [
-    "10.244.0.250", "10.244.1.250", "10.244.9.9", "10.240.0.18", "10.240.0.33", "10.240.0.250",
-    "10.240.2.18", "10.240.2.35", "10.240.2.250", "10.241.0.99", "192.168.0.99", "203.0.113.99",
-]  # fmt: skip
-
 flows = st.builds(
     lambda model, source, to, port, protocol: (
         model, source, to, 0 if protocol == "icmp" else port, protocol,
@@ -401,16 +397,6 @@ flows = st.builds(
     st.sampled_from([80, 8080, NODE_PORT, 30081, 9999, 10250]),
     st.sampled_from(["tcp", "udp", "icmp"]),
 )  # fmt: skip
-
-
-def assert_never_twice(trace):
-    """No host gets the same packet a second time by the same interface."""
-    came = [
-        replace(seen, packet=replace(seen.packet, ttl=64))
-        for seen in trace.sightings
-        if seen.direction == "in"
-    ]
-    assert len(set(came)) == len(came), trace
 
 
 @given(flows, st.booleans())
