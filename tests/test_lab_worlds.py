@@ -9,9 +9,10 @@ import pytest
 from course.laboratory import Lab
 from course.scenarios import SCENARIOS, small_cluster
 from course.topology import Cluster, Machine, Node, Pod
+from course.trace import Flow
 from course.virtual_network import SecurityRule, UserRoute
 from tests.labs import LIVE, as_predicted
-from tests.worlds import with_routes, with_security
+from tests.worlds import MODELS, with_routes, with_security
 
 pytestmark = LIVE
 
@@ -57,3 +58,16 @@ def test_every_scenario_of_a_changed_world_goes_as_predicted(name):
     with Lab(CHANGED[name], plugins=False) as lab:
         for scenario in SCENARIOS.values():
             as_predicted(lab, scenario.flow(lab.world))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_localhost_addresses_of_nobody_and_circles_of_routes_go_as_predicted(model):
+    circle = UserRoute("203.0.113.0/24", "VirtualAppliance", "10.240.1.9")
+    topology = with_routes(small_cluster(model), circle, subnet="others")
+    appliance = Machine("firewall", "10.240.1.9", forwards=True)
+    with Lab(replace(topology, machines=(*topology.machines, appliance)), plugins=False) as lab:
+        as_predicted(lab, Flow("node1", "127.0.0.1", 30081))
+        as_predicted(lab, Flow("vm-2", "203.0.113.10", 80))
+        for address in ("10.244.0.250", "10.240.0.18", "10.240.2.18", "10.240.0.250", "10.9.9.9"):
+            as_predicted(lab, Flow("web-1", address, 8080))
+            as_predicted(lab, Flow("vm-1", address, 8080, "udp"))

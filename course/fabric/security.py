@@ -62,8 +62,8 @@ def rules(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> R
 
 
 def not_back(each: Card) -> Iterator[str]:
-    """What a node sends for an address of its own card never comes back to it, not even by way of
-    an appliance.
+    """What a node sends for an address of its own card never comes back to it, nor by way of an
+    appliance, if a route table leads there.
 
     No pod has that address (any more), or the node would have known it; without these rules, node
     and Azure would send the packet to and fro until its TTL ends. The first also stands for what
@@ -72,8 +72,9 @@ def not_back(each: Card) -> Iterator[str]:
     """
     if each.cluster:
         yield f"-A FORWARD -i {each.dev} -o {each.dev} -j DROP"
-    for held in merge(parse_range(f"{ip}/32") for ip in each.held):
-        yield f"-A FORWARD -i {each.dev} -d {canonical(held)} -j DROP"
+    if any(subnet and subnet.routes for subnet in (each.subnet, each.pod_subnet)):
+        for held in merge(parse_range(f"{ip}/32") for ip in each.held):
+            yield f"-A FORWARD -i {each.dev} -d {canonical(held)} -j DROP"
 
 
 def of_its_own(each: Card, made: Sequence[Made]) -> Iterator[str]:
