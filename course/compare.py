@@ -32,12 +32,14 @@ class Comparison:
     """An observation, the prediction that comes closest to it, and what still differs.
 
     `drawn` is that prediction with what chance had to decide for it; a source port is told there
-    as well, but not how likely it was.
+    as well, but not how likely it was. `drift` is what somebody had changed by hand, where that was
+    looked for: a sentence each.
     """
 
     observation: Trace
     drawn: Drawn[Prediction]
     differences: tuple[str, ...]
+    drift: tuple[str, ...] = ()
 
     @property
     def prediction(self) -> Prediction:

@@ -6,6 +6,8 @@ lab.predict(flow).trace           # what will become of it
 seen = lab.observe(flow)          # what really does
 lab.compare(seen).differences     # none
 lab.run("node1", "ip route")      # ask any host, as on a real node
+lab.apply(lab.topology.changed(missing_routes=("node1",)))  # change the cluster
+lab.drift()                       # what somebody has changed by hand
 lab.label                         # whether that was live, or was recorded, and on which kernel
 lab.close()
 
@@ -19,16 +21,18 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from course.compare import Comparison, compare
 from course.errors import InputError
+from course.free_address import asked, given, with_pod, without_pods
+from course.memory import Applied, remembered
 from course.predict import Prediction, States, predict
 from course.recordings.replay import Replay
 from course.recordings.shelf import find
-from course.topology import Topology
+from course.topology import Pod, Topology
 from course.trace import Disposition, Flow, Trace
 from course.world import World, build
 
@@ -66,6 +70,7 @@ class Tally:
         )
 
 
+NOT_BY_HAND = "Nobody can change a recording by hand: see what lab.apply shows."
 RECORD = "COURSE_RECORD"  # names a folder: what each Lab does is written down there
 
 
@@ -88,6 +93,12 @@ class Engine(Protocol):
 
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
         """What a command printed on a host."""
+
+    def apply(self, world: World) -> Applied:
+        """Go over to another World."""
+
+    def drift(self) -> tuple[str, ...] | None:
+        """What somebody changed by hand, a sentence each; None where nobody can."""
 
     def close(self) -> None:
         """Take everything away. May be called twice."""
@@ -140,6 +151,7 @@ class Lab:
     ) -> None:  # fmt: skip
         self.world: World = build(topology)
         self.state: States = {}
+        self._plugins = plugins
         self._engine = engine(self.world, plugins, live)
         self.opened = time.monotonic()
         self._compared: list[tuple[Trace, Comparison]] = []
@@ -158,6 +170,11 @@ class Lab:
     def closed(self) -> bool:
         """Whether it was closed, or has ended in another way."""
         return self._engine.closed
+
+    @property
+    def topology(self) -> Topology:
+        """The present description, with every address that was given out."""
+        return self.world.topology
 
     @property
     def label(self) -> str:
@@ -184,6 +201,8 @@ class Lab:
         seen, before = self._engine.observe(flow, self.state)
         # hosts remember it, whether anybody compares it or not
         found = compare(self.world, seen, before)
+        if not found.equal:
+            found = replace(found, drift=self._engine.drift() or ())
         self._compared.append((seen, found))
         self.state = found.prediction.state
         return seen
@@ -197,6 +216,46 @@ class Lab:
             if seen is observation:
                 return found
         raise InputError(str(observation.flow), "was not observed here.", "Use lab.observe first.")
+
+    def apply(self, topology: Topology) -> None:
+        """Change the cluster and all around it into what a description says, and only that.
+
+        Pods are added and deleted by their plugins. Hosts that stay remember their connections,
+        also those to what is gone; see course.memory. What was changed by hand is taken back. A
+        description made of `lab.topology` keeps the addresses that are given out. Raises InputError
+        for a pod that a plugin has not made, in its words; all else is changed then.
+        """
+        self.world = build(topology)
+        applied = self._engine.apply(self.world)
+        self.state = remembered(self.state, self.world, applied.anew)
+        if applied.refused:
+            self.apply(without_pods(self.topology, applied.refused))
+            pod, words = next(iter(applied.refused.items()))
+            raise InputError(pod, f"was not made. {words}.", "All else is changed.")
+
+    def add_pod(self, pod: Pod) -> str:
+        """Add a pod with whatever address is free on its node; which one, is returned.
+
+        host-local is asked for it (course.free_address). Raises InputError, in its words, if none
+        is left, and where no plugins make pods.
+        """
+        if not self._plugins:
+            raise InputError(pod.name, "is to be made by plugins.", "Leave plugins=False out.")
+        said = self._engine.run(pod.node, asked(self.world, pod, "ADD"), 10)
+        self._engine.run(pod.node, asked(self.world, pod, "DEL"), 10)  # it is pinned from now on
+        address = given(pod, said)
+        self.apply(with_pod(self.topology, replace(pod, address=address)))
+        return address
+
+    def drift(self) -> tuple[str, ...]:
+        """What somebody changed by hand on any host, a sentence each; nothing if nothing was.
+
+        Raises InputError for a recording.
+        """
+        found = self._engine.drift()
+        if found is None:
+            raise InputError("lab.drift()", "tells nothing here: it is a recording.", NOT_BY_HAND)
+        return found
 
     def observe_many(self, flow: Flow, times: int) -> Tally:
         """Send a flow many times, from a port of its own each, and count who answered."""

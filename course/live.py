@@ -5,10 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 
-from course.lab.construct import construct
+from course.lab.change import change
+from course.lab.construct import construct, of_data
+from course.lab.drift import drift
 from course.lab.namespaces import Command
 from course.lab.observe import observe
 from course.machine import run, which
+from course.memory import Applied
 from course.predict import States
 from course.recordings.tape import linux
 from course.trace import Flow, Trace
@@ -22,6 +25,7 @@ class Live:
     """
 
     def __init__(self, world: World, plugins: bool = True) -> None:
+        self.plugins = plugins
         self.built = construct(world, plugins)
         self._touched: set[str] = set()  # hosts on which somebody ran a command
 
@@ -44,6 +48,16 @@ class Live:
         self._touched.add(host)
         (output,) = self.built.namespaces.run(Command(words, host, timeout=timeout))
         return str(output) + f"(stopped after {timeout:g} s)\n" * output.late
+
+    def apply(self, world: World) -> Applied:
+        """Change what stands into another World."""
+        changed = change(self.built, world if self.plugins else of_data(world))
+        self.built = changed.built
+        return Applied(changed.anew, changed.refused)
+
+    def drift(self) -> tuple[str, ...]:
+        """What somebody changed by hand, a sentence each."""
+        return drift(self.built)
 
     @property
     def closed(self) -> bool:

@@ -27,6 +27,7 @@ LAYERS = [
     {"networks", "fabric"},
     {"planner", "world"},
     {"predict", "scenarios", "lab"},
+    {"memory", "free_address"},
     {"compare", "live", "recordings", "laboratory"},
     {"doctor", "exercises"},
     {"views"},

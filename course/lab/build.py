@@ -76,7 +76,7 @@ def build(
         Command(("ip", "-batch", "-"), host.name, addresses(host) + ways(host)) for host in hosts
     ]
     commands += (
-        Command((*restore, "--noflush"), host.name, in_parts(host.netfilter))
+        Command((*restore, "--noflush"), host.name, in_parts(host.netfilter.text()))
         for host in hosts
         if host.netfilter != Ruleset()
     )
@@ -113,9 +113,11 @@ def of_interfaces(host: Host, *names: str) -> dict[str, int]:
     for name in names or [link.name for link in host.interfaces]:
         # or who answers ARP for others waits up to 0.8 s
         found[f"net/ipv4/neigh/{name}/proxy_delay"] = 0
-        for key, value in host.sysctls.items():
-            if key.startswith(f"net.ipv4.conf.{name}."):
-                found[key.replace(".", "/")] = value
+        found |= {key.replace("CONF", name): value for key, value in ON_EACH_INTERFACE.items()}
+        for key, value in SYSCTLS.items():
+            if "CONF" in key:
+                own = key.replace("CONF", name)
+                found[own.replace(".", "/")] = host.sysctls.get(own, value)
     return found
 
 
@@ -172,17 +174,14 @@ def _ways(host: Host) -> Iterator[str]:
             yield f"neigh add {each.address} lladdr {each.mac} dev {each.dev} nud permanent"
 
 
-def in_parts(rules: Ruleset, most: int = 100) -> str:
+def in_parts(rules: str, most: int = 100) -> str:
     """Rules for iptables-restore --noflush, no more than `most` in one go.
 
     An ordinary user's iptables sends the kernel no more than 208 KiB at once (net.core.wmem_max).
 
-    >>> from course.linux.ruleset import parse
-    >>> rules = parse("*raw\\n-A OUTPUT -j ACCEPT\\n-A OUTPUT -j DROP\\nCOMMIT")
+    >>> rules = "*raw\\n-A OUTPUT -j ACCEPT\\n-A OUTPUT -j DROP\\nCOMMIT"
     >>> print(in_parts(rules, most=1), end="")
     *raw
-    :PREROUTING ACCEPT [0:0]
-    :OUTPUT ACCEPT [0:0]
     -A OUTPUT -j ACCEPT
     COMMIT
     *raw
@@ -190,7 +189,7 @@ def in_parts(rules: Ruleset, most: int = 100) -> str:
     COMMIT
     """
     lines, table, count = list[str](), "", 0
-    for line in rules.text().splitlines():
+    for line in rules.splitlines():
         if line.startswith("*"):
             table, count = line, 0
         elif line.startswith("-A") and (count := count + 1) > most:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from course.lab.build import build
 from course.lab.built import Built
+from course.lab.drift import unlike
 from course.lab.namespaces import LabError, Namespaces
 from course.lab.pods import add_pods, without_pods
-from course.lab.read_back import read_back, unlike
+from course.lab.read_back import read_back
 from course.world import World
 
 
@@ -17,21 +20,25 @@ def construct(world: World, plugins: bool = True) -> Built:
     LabError with what a tool said, or with what stands and should not.
     """
     namespaces = Namespaces()
+    world = world if plugins else of_data(world)
     try:
-        if not plugins:
-            build(namespaces, world.hosts)
-            return Built(namespaces, world)
         build(namespaces, [without_pods(world, host) for host in world.hosts])
-        built = add_pods(namespaces, world)
-        demand(built)
+        built, refused = add_pods(Built(namespaces, world), world.calls)
+        if refused:
+            raise LabError("\n".join(refused.values()))
+        demand(built, *world.files, *world.calls)
         return built
     except BaseException:
         namespaces.close()
         raise
 
 
-def demand(built: Built) -> None:
-    """Demand that pods and nodes are as the World says. Raises LabError for what is not."""
-    found = read_back(built, *built.world.files, *built.world.calls)
-    if differing := list(unlike(built, found)):
-        raise LabError("The plugins made something else:\n" + "\n".join(differing))
+def of_data(world: World) -> World:
+    """A World whose pods no plugin makes."""
+    return replace(world, files={}, calls={})
+
+
+def demand(built: Built, *hosts: str) -> None:
+    """Demand that hosts are as the World says. Raises LabError for what is not."""
+    if differing := list(unlike(built, read_back(built, *hosts))):
+        raise LabError("What stands is something else:\n" + "\n".join(differing))

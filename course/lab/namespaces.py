@@ -110,6 +110,10 @@ class Namespaces:
         """Make a network namespace for each host, with settings (by path below /proc/sys)."""
         self._ask("make", hosts=hosts)
 
+    def unmake(self, hosts: Iterable[str]) -> None:
+        """Take hosts away, with all that is in them."""
+        self._ask("unmake", hosts=[*hosts])
+
     def set(self, hosts: Mapping[str, Mapping[str, object]]) -> None:
         """Write settings of hosts."""
         self._ask("set", hosts=hosts)
@@ -124,7 +128,7 @@ class Namespaces:
         self._ask("place", files={**files}, host=host)
 
     def serve(self, hosts: Mapping[str, Iterable[tuple[str, str, int]]]) -> None:
-        """Open sockets that answer: on each host (protocol, address, port)."""
+        """Have these sockets of hosts answer, (protocol, address, port), and no others."""
         self._ask("serve", hosts={name: list(each) for name, each in hosts.items()})
 
     def send(self, **flow: object) -> Any:

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_interface
-from typing import Any
+from typing import Any, NamedTuple
 
 from course.cni.contract import CniError
 from course.cni.expected import COURSE_PTP
@@ -29,7 +29,7 @@ from course.cni.result import Result, agrees
 from course.cni.runtime import PluginCall, find_plugin
 from course.lab.build import of_interfaces
 from course.lab.built import Built
-from course.lab.namespaces import Command, LabError, Namespaces, Output
+from course.lab.namespaces import Command, LabError, Output
 from course.lab.probe.needs import Needs
 from course.linux.host import Host
 from course.linux.interfaces import loopback
@@ -40,12 +40,20 @@ PATH = os.pathsep.join((OWN, *Needs().plugin_folders))
 AZURE = "azure-vnet"
 
 
-def without_pods(world: World, host: Host) -> Host:
-    """A host as it is before plugins make its pods, or a pod before it is made."""
-    if host.name in world.calls:
+def without_pods(
+    world: World, host: Host, pods: Container[str] | None = None, bridge: bool = False
+) -> Host:
+    """A host as it is before plugins make its pods, or a pod before it is made.
+
+    `pods` are those that are still to be made: at first, all. `bridge` tells whether the bridge of
+    the node is there already.
+    """
+    coming = world.calls if pods is None else pods
+    if host.name in coming:
         return replace(host, interfaces=(loopback(),), routes=(), neighbours=())
-    ports = [link for link in host.interfaces if link.peer_host in world.calls]
-    gone = {link.name for link in ports} | {link.master for link in ports if link.master}
+    ports = [link for link in host.interfaces if link.peer_host in coming]
+    masters = {link.master for link in ports if link.master and not bridge}
+    gone = masters.union(link.name for link in ports)
     return replace(
         host,
         interfaces=tuple(link for link in host.interfaces if link.name not in gone),
@@ -54,35 +62,67 @@ def without_pods(world: World, host: Host) -> Host:
     )
 
 
-def add_pods(namespaces: Namespaces, world: World) -> Built:
-    """Have plugins make all pods of a World whose other hosts stand.
+class Added(NamedTuple):
+    """What came of adding pods: what stands, and the words of plugins that refused, by pod."""
 
-    Raises LabError with a plugin's own words if one fails, or for a result that was not expected.
+    built: Built
+    refused: Mapping[str, str]
+
+
+def add_pods(built: Built, pods: Iterable[str]) -> Added:
+    """Have plugins make pods of a World whose other hosts stand.
+
+    Raises LabError for a result that was not expected.
     """
+    world, namespaces = built.world, built.namespaces
     for node, files in world.files.items():
         namespaces.place(files, node)
     if any(call.plugin == AZURE for calls in world.calls.values() for call in calls):
         namespaces.place({f"{OWN}/{COURSE_PTP}": program()})
-    names = {}
-    for pod, result in called(namespaces, world).items():
-        names[_node(world, pod), _made_on_node(result)] = _end(world, pod).interface
-    built = Built(namespaces, world, names)
+    results, refused = called(built, pods)
+    names = {
+        (_node(world, pod), _made_on_node(Result.from_json(result))): _end(world, pod).interface
+        for pod, result in results.items()
+    }
+    built = replace(
+        built, names={**built.names, **names}, results={**built.results, **results}
+    )  # fmt: skip
     settle(built)
-    return built
+    return Added(built, refused)
 
 
-def called(namespaces: Namespaces, world: World) -> dict[str, Result]:
-    """Call the plugins of all pods, side by side; the last result of each pod.
+def called(built: Built, pods: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Call the plugins of pods, side by side: the last result of each pod, and the words of the
+    plugin that has not made it.
 
-    A plugin is handed what the one before it really printed.
+    A plugin is handed what the one before it really printed. A pod that one has not made is taken
+    back, as by a container runtime.
     """
-    results: dict[str, Any] = dict.fromkeys(world.calls)
-    for step in range(max(map(len, world.calls.values()), default=0)):
-        calls = {pod: calls[step] for pod, calls in world.calls.items() if len(calls) > step}
+    world = built.world
+    results: dict[str, Any] = dict.fromkeys(pods)
+    refused: dict[str, str] = {}
+    for step in range(max((len(world.calls[pod]) for pod in results), default=0)):
+        calls = {pod: world.calls[pod][step] for pod in results if len(world.calls[pod]) > step}
         commands = [_command(call, _node(world, pod), results[pod]) for pod, call in calls.items()]
-        for (pod, call), output in zip(calls.items(), namespaces.run(*commands), strict=True):
-            results[pod] = _result(pod, call, output)
-    return {pod: Result.from_json(result) for pod, result in results.items()}
+        outputs = built.namespaces.run(*commands)
+        for (pod, call), output in zip(calls.items(), outputs, strict=True):
+            if output.code or output.late:
+                refused[pod] = _refusal(pod, call, output)
+                delete_pods(built, {pod: results.pop(pod)})
+            else:
+                results[pod] = _result(pod, call, output)
+    return results, refused
+
+
+def delete_pods(built: Built, results: Mapping[str, Any]) -> None:
+    """Have plugins take back pods, the last plugin first; `results` are what ADD printed in the
+    end. Whatever is gone already is none of their business."""
+    world = built.world
+    for pod, result in results.items():
+        for call in reversed(world.calls[pod]):
+            environment = {**call.environment, "CNI_COMMAND": "DEL"}
+            undo = replace(call, environment=environment)
+            built.namespaces.run(_command(undo, _node(world, pod), result))
 
 
 def _end(world: World, pod: str) -> End:
@@ -129,9 +169,16 @@ def stand_in(call: PluginCall) -> tuple[dict[str, Any], dict[str, str]]:
     return stdin, {**call.environment, "CNI_ARGS": args}
 
 
+def _refusal(pod: str, call: PluginCall, output: Output) -> str:
+    """What a plugin said, in its own words."""
+    try:
+        said = json.loads(output.out)["msg"]
+    except (ValueError, KeyError, TypeError):
+        said = str(output).strip()
+    return f"{call.plugin} could not make {pod}: {said}"
+
+
 def _result(pod: str, call: PluginCall, output: Output) -> Any:
-    if output.code or output.late:
-        raise LabError(f"{call.plugin} could not make {pod}: {str(output).strip()}")
     printed = json.loads(output.out)
     found, wanted = Result.from_json(printed), call.expected
     if wanted and not agrees(wanted, found):
@@ -147,13 +194,12 @@ def settle(built: Built) -> None:
         if made:
             wanted = of_interfaces(host, *made)
             hosts[host.name] = {
-                "/".join(built.real_name(host.name, word) for word in path.split("/")): value
-                for path, value in wanted.items()
+                built.spelled(host.name, path): value for path, value in wanted.items()
             }
     built.namespaces.set(hosts)
 
 
-def _made(world: World, host: Host) -> Sequence[str]:
+def _made(world: World, host: Host) -> list[str]:
     """The interfaces of a host that plugins have made."""
     before = {link.name for link in without_pods(world, host).interfaces}
     return [link.name for link in host.interfaces if link.name not in before]

@@ -1,26 +1,26 @@
 """What really stands on hosts, read back into the same data that Worlds are made of.
 
-`read_back` asks `ip`, the kernel's settings and iptables-save; `unlike` lays what was found beside
-what was expected. Not compared is what chance decides: names of veths (`names` has them), indexes,
-MACs. A MAC in a static neighbour entry has to be that of the other end of the wire, though.
+`read_back` asks `ip`, the kernel's settings and iptables-save. What a learner has made by hand may
+be more than the model knows: a rule that it cannot read is kept in the words of iptables-save.
+Routes that the kernel made for addresses are told too, but for those of the table `local`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
+from course.errors import InputError
 from course.lab.built import Built
 from course.lab.namespaces import Command
 from course.linux.host import SYSCTLS, Host
-from course.linux.interfaces import Interface, Neighbour
-from course.linux.routing import DEFAULT_RULES, NextHop, PolicyRule, Route
-from course.linux.ruleset import parse
+from course.linux.interfaces import KINDS, Interface, Neighbour
+from course.linux.routing import TYPES, NextHop, PolicyRule, Route
+from course.linux.rule import Rule, parse_rule
+from course.linux.ruleset import Chain, Ruleset
 
 ASKED = "ip -j -d addr; ip -j -4 -d route show table all; ip -j rule; ip -j -4 neigh; iptables-save"
-BOOT = ("", "boot", "unspec")  # protocols of routes that somebody has added
 
 
 def read_back(built: Built, *hosts: str) -> dict[str, Host]:
@@ -36,10 +36,10 @@ def _host(built: Built, name: str, text: str) -> Host:
     return Host(
         name,
         links,
-        tuple(_route(built, name, each) for each in _list(routes) if _is_added(each)),
-        tuple(rule for rule in map(_rule, _list(rules)) if rule not in DEFAULT_RULES),
+        tuple(_route(built, name, each) for each in _list(routes) if _is_told(each)),
+        tuple(map(_rule, _list(rules))),
         _settings(built, name, links),
-        parse("\n".join(saved)),
+        _ruleset(saved),
         tuple(_neighbour(built, name, e) for e in _list(neighbours) if "PERMANENT" in e["state"]),
     )
 
@@ -56,15 +56,16 @@ def _interface(built: Built, host: str, found: Mapping[str, Any]) -> Interface:
     name, master = (built.name(host, str(found.get(key, ""))) for key in ("ifname", "master"))
     return Interface(
         name, found["ifindex"], tuple(f"{each['local']}/{each['prefixlen']}" for each in given),
-        kind, "" if kind == "loopback" else found["address"], found["mtu"], "UP" in flags, master,
+        kind if kind in KINDS else "device",
+        "" if kind == "loopback" else found.get("address", ""), found["mtu"], "UP" in flags, master,
         bool(info.get("info_slave_data", {}).get("hairpin")),
         prefix_route=not any(each.get("noprefixroute") for each in given),
     )  # fmt: skip
 
 
-def _is_added(found: Mapping[str, Any]) -> bool:
-    """Whether somebody has added a route, and not the kernel itself."""
-    return found.get("protocol", "") in BOOT
+def _is_told(found: Mapping[str, Any]) -> bool:
+    own = (found.get("protocol"), str(found.get("table", "main"))) == ("kernel", "local")
+    return not own and found.get("type", "unicast") in TYPES
 
 
 def _route(built: Built, host: str, found: Mapping[str, Any]) -> Route:
@@ -76,73 +77,70 @@ def _route(built: Built, host: str, found: Mapping[str, Any]) -> Route:
     dev = "" if hops else built.name(host, found.get("dev", ""))
     return Route(
         found["dst"], found.get("gateway", ""), dev, str(found.get("type", "unicast")),
-        table, metric=int(found.get("metric", 0)), nexthops=hops,
+        table, src=found.get("prefsrc", ""), metric=int(found.get("metric", 0)), nexthops=hops,
     )  # fmt: skip
 
 
 def _rule(found: Mapping[str, Any]) -> PolicyRule:
-    source = "" if found["src"] == "all" else f"{found['src']}/{found.get('srclen', 32)}"
-    table = str(found["table"])
     return PolicyRule(
-        found["priority"], table, source, iif=found.get("iif", ""),
-        fwmark=found.get("fwmark", ""),
+        found["priority"], str(found.get("table", found.get("action", ""))),
+        _end(found, "src", "srclen"), _end(found, "dst", "dstlen"), found.get("iif", ""),
+        found.get("fwmark", ""),
     )  # fmt: skip
 
 
+def _end(found: Mapping[str, Any], address: str, length: str) -> str:
+    """A range that a policy rule asks for; nothing for all addresses."""
+    if found.get(address, "all") == "all":
+        return ""
+    return f"{found[address]}/{found.get(length, 32)}"
+
+
 def _neighbour(built: Built, host: str, found: Mapping[str, Any]) -> Neighbour:
-    return Neighbour(found["dst"], built.name(host, found["dev"]), found["lladdr"])
+    return Neighbour(found["dst"], built.name(host, found["dev"]), found.get("lladdr", ""))
 
 
 def _settings(built: Built, host: str, links: tuple[Interface, ...]) -> dict[str, int]:
-    keys = [key for key in SYSCTLS if "CONF" not in key]
-    for key in SYSCTLS:
-        if "CONF" in key:
-            keys += [key.replace("CONF", conf) for conf in ("all", *(link.name for link in links))]
-    paths = {_path(built, host, key): key for key in keys}
+    paths = {
+        _path(built, host, link.name, key): key.replace("CONF", link.name)
+        for link in links
+        for key in SYSCTLS
+        if "CONF" in key
+    }
     return {paths[path]: value for path, value in built.namespaces.get(host, [*paths]).items()}
 
 
-def _path(built: Built, host: str, key: str) -> str:
-    """Where a setting is below /proc/sys; of an interface, under its real name."""
-    words = key.split(".")
-    return "/".join(built.real_name(host, word) for word in words)
+def _path(built: Built, host: str, link: str, key: str) -> str:
+    """Where a setting of an interface is below /proc/sys; there, it has its real name."""
+    return key.replace(".", "/").replace("CONF", built.real_name(host, link))
 
 
-def unlike(built: Built, found: Mapping[str, Host]) -> Iterator[str]:
-    """What differs between hosts that were read back and the World's, a line each."""
-    for name, host in found.items():
-        wanted = built.world.host(name)
-        expected = set(_lines(wanted, built.world.by_name, built))
-        real = set(_lines(host, found, built))
-        yield from (f"{name} lacks: {line}" for line in sorted(expected - real))
-        yield from (f"{name} has besides: {line}" for line in sorted(real - expected))
+def _ruleset(saved: list[str]) -> Ruleset:
+    """What iptables-save has printed; tables in which nothing stands are left out."""
+    tables: dict[str, dict[str, Chain]] = {}
+    rules: dict[tuple[str, str], list[Rule]] = {}
+    table = ""
+    for line in saved:
+        name, _, rest = line[1:].removeprefix("A ").partition(" ")
+        if line.startswith("*"):
+            table = name
+        elif line.startswith(":"):
+            policy = rest.split()[0]
+            tables.setdefault(table, {})[name] = Chain((), None if policy == "-" else policy)
+        elif line.startswith("-A"):
+            rules.setdefault((table, name), []).append(_read(rest))
+    for (table, name), listed in rules.items():
+        tables[table][name] = Chain(tuple(listed), tables[table][name].policy)
+    saying = (name for name, chains in tables.items() if any(map(_says, chains.values())))
+    return Ruleset({name: tables[name] for name in saying})
 
 
-def _lines(host: Host, others: Mapping[str, Host], built: Built) -> Iterator[str]:
-    """All that is compared of a host, a line for each thing."""
-    for link in host.interfaces:
-        shown = replace(link, index=0, mac="", peer="", peer_index=0)
-        marks = " hairpin" * link.hairpin + " noprefixroute" * (not link.prefix_route)
-        yield f"{link.kind} {shown}{marks}"
-        for key in SYSCTLS:
-            if "CONF" in key and link.kind != "loopback":
-                yield f"{key.replace('CONF', link.name)} = {host.sysctl(key, link.name)}"
-    yield from (f"{key} = {host.sysctl(key)}" for key in SYSCTLS if "CONF" not in key)
-    for route in host.routes:
-        settled = replace(route, destination=route.network, scope="", proto="", onlink=False)
-        yield f"route in {route.table}: {settled}"
-    yield from (f"rule {rule}" for rule in host.rules)
-    for each in host.neighbours:
-        if each.mac:
-            mac = _mac_of_far_end(host.name, each.dev, others, built)
-            yield f"neighbour {each.address} dev {each.dev} " + (
-                "at the other end of the wire" if each.mac == mac else each.mac
-            )
-    yield from host.netfilter.text().splitlines()
+def _read(text: str) -> Rule:
+    try:
+        return parse_rule(text)
+    except InputError:
+        return Rule(text)
 
 
-def _mac_of_far_end(host: str, dev: str, others: Mapping[str, Host], built: Built) -> str:
-    far = built.world.far_end(host, dev)
-    if far is None or far.host not in others:
-        return ""
-    return others[far.host].interface(far.interface).mac
+def _says(chain: Chain) -> bool:
+    return bool(chain.rules) or chain.policy != "ACCEPT"

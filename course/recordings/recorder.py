@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from course.live import Live
+from course.memory import Applied
 from course.predict import States
 from course.recordings.digest import digest
 from course.recordings.shelf import file_name
@@ -23,11 +24,16 @@ class Recorder:
     """The live engine of a World, with a tape that runs along."""
 
     def __init__(self, live: Live, world: World, folder: Path) -> None:
-        self._live, self._world = live, digest(world)
+        self._live, self._folder = live, folder
         self._made = Made(date.today().isoformat(), platform.release(), live.iptables)
-        self._events: tuple[Event, ...] = ()
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / f"{len(list(folder.iterdir())):04}-{file_name(world)}"
+        self._begin(world)
+
+    def _begin(self, world: World) -> None:
+        """A new tape."""
+        self._world, self._events = digest(world), tuple[Event, ...]()
+        number = len(list(self._folder.iterdir()))
+        self._file = self._folder / f"{number:04}-{file_name(world)}"
         self._write()
 
     @property
@@ -46,6 +52,21 @@ class Recorder:
         output = self._live.run(host, words, timeout)
         self._note(Said(host, spelled(words), output))
         return output
+
+    def apply(self, world: World) -> Applied:
+        """Build another World, and begin its tape.
+
+        It is built from nothing: hosts on a tape remember what is on that tape, and no more.
+        """
+        plugins = self._live.plugins
+        self._live.close()
+        self._live = Live(world, plugins)
+        self._begin(world)
+        return Applied(frozenset(world.by_name))
+
+    def drift(self) -> tuple[str, ...]:
+        """What somebody changed by hand."""
+        return self._live.drift()
 
     @property
     def closed(self) -> bool:

@@ -18,7 +18,9 @@ from typing import NamedTuple
 
 from course.compare import compare
 from course.errors import InputError
+from course.memory import Applied
 from course.predict import States
+from course.recordings.shelf import find
 from course.recordings.tape import Said, Tape, question, spelled
 from course.trace import Flow, Trace
 from course.world import World
@@ -62,12 +64,17 @@ class Replay:
     """A World as a tape has it, if there is one. `why` is what stands in the way of a live lab."""
 
     def __init__(self, world: World, tape: Tape | None, why: str = "") -> None:
-        self._world, self._tape, self._why = world, tape, why
+        self._why, self._closed = why, False
+        self._load(world, tape)
+
+    def _load(self, world: World, tape: Tape | None) -> None:
+        """Play a tape from its beginning."""
+        self._world, self._tape = world, tape
         self._sessions = tape.sessions if tape else ()
         self._questions = [[*map(question, session)] for session in self._sessions]
         self._asked: list[str] = []
         self._shown: set[tuple[int, int]] = set()
-        self._begun_again = self._closed = False
+        self._begun_again = False
         self._memories: dict[int, list[States]] = {}
 
     @property
@@ -94,6 +101,14 @@ class Replay:
         said = self._sessions[session][at]
         assert isinstance(said, Said)
         return said.output
+
+    def apply(self, world: World) -> Applied:
+        """Go on with the tape of another World, if there is one. Its hosts remember nothing yet."""
+        self._load(world, find(world))
+        return Applied(frozenset(world.by_name))
+
+    def drift(self) -> None:
+        """Nobody can change a recording."""
 
     @property
     def closed(self) -> bool:

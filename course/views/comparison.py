@@ -56,6 +56,7 @@ def show_comparison(
         chance(found),
         reason(found),
         stopped(found),
+        by_hand(found),
         BY_CHANCE * (as_they_are and not found.equal),
     ]
     notes = list(filter(None, about))
@@ -120,6 +121,11 @@ def stopped(found: Comparison) -> str:
     """What lost the packet that was observed, as its host said; empty if nothing did."""
     why = why_lost(found.observation)
     return f"What was seen at {found.observation.ended_at} rests on: {why}." if why else ""
+
+
+def by_hand(found: Comparison) -> str:
+    """What somebody had changed by hand when something else was seen; empty if nothing."""
+    return f"Somebody changed by hand: {'; '.join(found.drift)}." if found.drift else ""
 
 
 class Side(NamedTuple):

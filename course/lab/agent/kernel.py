@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEW_MOUNTS, NEW_NETWORK = 0x00020000, 0x40000000  # of linux/sched.h
-BIND, RECURSIVE = 4096, 16384  # of linux/mount.h
+BIND, RECURSIVE, DETACH = 4096, 16384, 2  # of linux/mount.h
 OWN_FOLDERS = ("/etc/cni", "/var/lib/cni")  # of each host; whatever the machine has there is hidden
 
 
@@ -35,6 +36,14 @@ def make_host(name: str) -> None:
             done(LIBC.setns(home.fileno(), NEW_NETWORK), "home")
     for folder in OWN_FOLDERS:
         os.makedirs(f"/run/hosts/{name}{folder}")
+
+
+def unmake_host(name: str) -> None:
+    """Take a host's name and folders away; the namespace goes with the last socket in it."""
+    file = f"/run/netns/{name}"
+    done(LIBC.umount2(os.fsencode(file), DETACH), file)
+    os.unlink(file)
+    shutil.rmtree(f"/run/hosts/{name}")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0) -> None:

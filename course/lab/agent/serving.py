@@ -18,7 +18,7 @@ from typing import Any
 
 from course.lab.agent.client import KINDS, Client
 from course.lab.agent.job import Job
-from course.lab.agent.kernel import inside, make_host, prepare, write
+from course.lab.agent.kernel import inside, make_host, prepare, unmake_host, write
 
 IPV4, EVERYTHING, OUTGOING = 0x0800, 3, 4  # of linux/if_ether.h and linux/if_packet.h
 PKTINFO, TIMESTAMP = 8, 35  # IP_PKTINFO of linux/in.h, SO_TIMESTAMPNS
@@ -44,8 +44,10 @@ class Agent:
         self.wires: dict[str, socket.socket] = {}
         self.captured: list[tuple[int, str, str, bool, int, str]] | None = None
         self.served: list[tuple[str, str, tuple[str, int], tuple[str, int]]] = []
-        self.held: list[socket.socket] = []  # open until the lab closes
+        self.servers: dict[tuple[str, str, str, int], socket.socket] = {}
+        self.held: dict[str, set[socket.socket]] = {}  # connections, open while their host lives
         self.used: dict[tuple[str, str], set[int]] = {}  # source ports, by host and protocol
+        self.spent: dict[str, set[int]] = {}  # those of hosts that are gone, by protocol
         self.quiet = 0  # turns since a packet was seen
         self.ended: dict[int, int] = {}  # processes and how they ended
         woken, wake = socket.socketpair()
@@ -116,6 +118,23 @@ class Agent:
                 write(settings)
                 self.watch(name)
 
+    def do_unmake(self, hosts: list[str]) -> None:
+        """Take hosts away, with all their sockets.
+
+        Whoever gets the address of one later sends from other ports: connections of it are
+        remembered elsewhere.
+        """
+        for name in hosts:
+            self.do_serve({name: []})
+            for one in self.held.pop(name, set()):
+                self.close(one)
+            wire = self.wires.pop(name)
+            self.selector.unregister(wire)
+            threading.Thread(target=wire.close).start()  # which takes the kernel 15 ms
+            for host, protocol in [each for each in self.used if each[0] == name]:
+                self.spent.setdefault(protocol, set()).update(self.used.pop((host, protocol)))
+            unmake_host(name)
+
     def do_set(self, hosts: dict[str, dict[str, Any]]) -> None:
         """Write settings of hosts."""
         for name, settings in hosts.items():
@@ -146,13 +165,20 @@ class Agent:
     # --- servers ---
 
     def do_serve(self, hosts: dict[str, list[tuple[str, str, int]]]) -> None:
-        """Open sockets that answer; on each host (protocol, address, port)."""
-        for name, wanted in hosts.items():
-            with inside(name):
-                for protocol, address, port in wanted:
-                    self.open(name, protocol, address, port)
+        """Have these sockets of hosts answer, (protocol, address, port) each, and no others.
 
-    def open(self, host: str, protocol: str, address: str, port: int) -> None:
+        Connections that a server has accepted stay.
+        """
+        for name, listed in hosts.items():
+            wanted = {(name, protocol, address, port) for protocol, address, port in listed}
+            have = {each for each in self.servers if each[0] == name}
+            for each in have - wanted:
+                self.close(self.servers.pop(each))
+            with inside(name):
+                for each in wanted - have:
+                    self.servers[each] = self.open(*each)
+
+    def open(self, host: str, protocol: str, address: str, port: int) -> socket.socket:
         """Open one socket that answers."""
         server = socket.socket(socket.AF_INET, KINDS[protocol])
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -163,6 +189,15 @@ class Agent:
             server.listen(256)
         then = self.accept if protocol == "tcp" else self.echo
         self.when(server, lambda: then(host, server))
+        return server
+
+    def close(self, one: socket.socket) -> None:
+        """Close a socket at once, without a word to its other end."""
+        with contextlib.suppress(KeyError, ValueError):
+            self.selector.unregister(one)
+        with contextlib.suppress(OSError):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        one.close()
 
     def accept(self, host: str, server: socket.socket) -> None:
         """A TCP client came."""
@@ -170,6 +205,7 @@ class Agent:
             client, peer = server.accept()
             self.served.append((host, "tcp", client.getsockname(), peer))
             client.setblocking(False)
+            self.held.setdefault(host, set()).add(client)
             self.when(client, lambda: self.respond(host, client, peer))
 
     def respond(self, host: str, client: socket.socket, peer: tuple[str, int]) -> None:
@@ -182,6 +218,7 @@ class Agent:
                 return
         except OSError:
             pass
+        self.held[host].discard(client)
         self.selector.unregister(client)
         client.close()
 
@@ -230,12 +267,12 @@ class Agent:
         """
         self.captured, self.served, self.quiet = [], [], 0
         ends = time.monotonic() + LONGEST
-        used = self.used.setdefault((host, protocol), set())
+        used = self.used.setdefault((host, protocol), {*self.spent.get(protocol, ())})
         with inside(host):
             client = Client(protocol, source_port, used, **exactly)
             client.send(destination, port, bytes.fromhex(token))
         used.add(client.port)
-        self.held.append(client.socket)
+        self.held.setdefault(host, set()).add(client.socket)
         while not client.ended and self.quiet < (QUIET if time.monotonic() < ends else LEAST):
             self.quiet += 1  # by turns and not by time: a busy machine may have let us wait
             self.turn(0.01)
