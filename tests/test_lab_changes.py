@@ -57,7 +57,8 @@ def topologies(draw):
     """The small cluster of some model, with more or less of everything."""
     topology = small_cluster(draw(st.sampled_from(MODELS)))
     nodes = tuple(
-        Node(f"node{n}", ip_forwarding=draw(st.booleans())) for n in range(1, draw(st.integers(2, 4)))
+        Node(f"node{n}", ip_forwarding=draw(st.booleans()))
+        for n in range(1, draw(st.integers(2, 4)))
     )
     pods = tuple(
         web(
@@ -82,7 +83,9 @@ def topologies(draw):
 
 
 @given(st.data())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_whatever_is_described_stands_afterwards_and_does_what_is_predicted(lab, data):
     topology = data.draw(topologies())
     lab.apply(topology)
