@@ -225,9 +225,9 @@ class Lab:
         description made of `lab.topology` keeps the addresses that are given out. Raises InputError
         for a pod that a plugin has not made, in its words; all else is changed then.
         """
-        self.world = build(topology)
-        applied = self._engine.apply(self.world)
-        self.state = remembered(self.state, self.world, applied.anew)
+        world = build(topology)
+        applied = self._engine.apply(world)
+        self.world, self.state = world, remembered(self.state, world, applied.anew)
         if applied.refused:
             self.apply(without_pods(self.topology, applied.refused))
             pod, words = next(iter(applied.refused.items()))

@@ -1,4 +1,4 @@
-"""Changing a live lab: what stands is what the new description says, and hosts go on remembering."""
+"""Changing a live lab: what stands is what the new description says, and hosts still remember."""
 
 from __future__ import annotations
 

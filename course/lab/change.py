@@ -1,9 +1,9 @@
 """A World that stands, changed into another one: only what differs is touched.
 
 Pods that are no more, or that are others now, are deleted by their plugins, and new ones are added
-by theirs, as on a node. Hosts that stay keep what they remember, a Service's old connections too; but for who is where on a
-link, that they ask anew.
-What a learner has changed by hand is taken back: whatever stands becomes what the new World says.
+by theirs, as on a node. Hosts that stay keep what they remember, a Service's old connections too;
+but who is where on a link, they ask anew. What a learner has changed by hand is taken back:
+whatever stands becomes what the new World says.
 """
 
 from __future__ import annotations
