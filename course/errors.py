@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from reprlib import Repr
 
 # what was pasted by mistake may be of any length; its beginning tells which value is meant
@@ -38,3 +39,18 @@ def whole_number(value: object, name: str, least: int = 0) -> int:
     raise InputError(
         value, f"is not a possible number of {name}.", f"Give a whole number, {least} or more."
     )
+
+
+def distinct(values: Iterable[object], what: str) -> None:
+    """Raise InputError if a value is there twice; `what` is what it is of each.
+
+    >>> distinct(["web", "web"], "name of a pod")
+    Traceback (most recent call last):
+    ...
+    course.errors.InputError: 'web' is twice the name of a pod. Change one of them.
+    """
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise InputError(value, f"is twice the {what}.", "Change one of them.")
+        seen.add(value)

@@ -138,7 +138,7 @@ class _Walk:
             for sent, arrival in carried
             if arrival
         )
-        self.hops.append(Hop(name, (*seen, *out), outcome.steps))
+        self.hops.append(Hop(name, (*seen, *out), outcome.steps, self.world.words(name)))
         if outcome.fate not in (Fate.SENT, Fate.DELIVERED):
             self.lose(_DISPOSITIONS[outcome.fate], name)
         for sent, arrival in carried:

@@ -12,11 +12,15 @@ ports.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from fractions import Fraction
+from math import prod
 
 from course.errors import InputError
+from course.linux.draws import odds
 from course.linux.packet import Packet
 from course.linux.passage import Step
 
@@ -98,12 +102,24 @@ class Sighting:
 class Hop:
     """One host of a Trace: what came in, what went out, and the steps between.
 
-    An observation has no steps.
+    An observation has no steps. `words` are what is told in place of a text in them: the role of
+    an interface for a name that was drawn.
     """
 
     host: str
     sightings: tuple[Sighting, ...]
     steps: tuple[Step, ...] = field(default=(), compare=False)
+    words: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def chance(self) -> Fraction:
+        """How likely it was that chance, where this host asked it, went this way."""
+        return prod((step.chance for step in self.steps), start=Fraction(1))
+
+    @property
+    def drawn_by(self) -> tuple[str, ...]:
+        """What drew on this host, each once."""
+        return tuple(dict.fromkeys(step.effect for step in self.steps if step.kind == "drawn"))
 
     @property
     def translations(self) -> tuple[Step, ...]:
@@ -114,10 +130,15 @@ class Hop:
     def told(self) -> tuple[Step, ...]:
         """The steps worth telling: whose packet it is, what changed its way, what stopped it."""
         return tuple(
-            step
+            replace(step, effect=self._told(step.effect), decided_by=self._told(step.decided_by))
             for step in self.steps
             if step.kind in _TOLD or (step.kind == "filtered" and step.effect != "ACCEPT")
         )
+
+    def _told(self, text: str) -> str:
+        for name, words in self.words.items():
+            text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", words, text)
+        return text
 
 
 @dataclass(frozen=True)
@@ -144,6 +165,11 @@ class Trace:
     def path(self) -> tuple[str, ...]:
         """The hosts in order, there and back."""
         return tuple(hop.host for hop in self.hops)
+
+    @property
+    def chance(self) -> Fraction:
+        """How likely it was that chance went this way, on all hosts together."""
+        return prod((hop.chance for hop in self.hops), start=Fraction(1))
 
     @property
     def source_seen(self) -> str | None:
@@ -190,7 +216,9 @@ def differences(prediction: Trace, observation: Trace) -> Iterator[str]:
 
 
 def _hop_in_words(hop: Hop) -> str:
-    return "\n".join((f"{hop.host}:", *(f"  {step}" for step in hop.told)))
+    drawn = f"  by chance: {odds(hop.chance)}, drawn by {' and '.join(hop.drawn_by)}"
+    told = (f"  {step}" for step in hop.told)
+    return "\n".join((f"{hop.host}:", *told, *([drawn] if hop.drawn_by else [])))
 
 
 def _end_in_words(trace: Trace) -> str:

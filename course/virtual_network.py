@@ -7,14 +7,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from course.addresses import canonical, is_inside, parse_address, parse_range
-from course.errors import InputError, whole_number
+from course.errors import InputError, distinct
 
 NEXT_HOP_TYPES = (
     "VirtualAppliance", "VirtualNetworkGateway", "VnetLocal", "Internet", "None",
 )  # fmt: skip
+TAGS = ("*", "VirtualNetwork", "Internet", "AzureLoadBalancer")  # ends of rules that are no range
+# what the internet does not route: RFC 1918, RFC 6598
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+OWN_PRIORITIES, DEFAULT_PRIORITIES = range(100, 4097), range(65_000, 65_501)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,12 @@ class UserRoute:
 
 @dataclass(frozen=True)
 class SecurityRule:
-    """A rule of a network security group. Ends are a range, "*", or a service tag (TAGS of
-    course.fabric.security); `port` is "*", "443" or "8000-8999". The lowest `priority` is asked
-    first.
+    """A rule of a network security group. Ends are a range of IPv4, "*", or a service tag (TAGS);
+    `port` is "*", "443" or "8000-8999". The lowest `priority` is asked first: 100 to 4096, or that
+    of a default rule of Azure.
+
+    Raises InputError for what Azure refuses. Sources: Microsoft Learn, "Network security groups",
+    "Naming rules and restrictions for Azure resources".
     """
 
     name: str
@@ -61,10 +70,16 @@ class SecurityRule:
     port: str = "*"
 
     def __post_init__(self) -> None:
+        azure_name(self.name, "security rule")
         one_of(self.access, ("Allow", "Deny"), "access of a security rule")
         one_of(self.direction, ("Inbound", "Outbound"), "direction")
         one_of(self.protocol, ("*", "Tcp", "Udp", "Icmp"), "protocol of a security rule")
-        whole_number(self.priority, "priority", least=100)
+        if self.priority not in OWN_PRIORITIES and self.priority not in DEFAULT_PRIORITIES:
+            raise InputError(self.priority, "is no priority of a rule.", "Give 100 to 4096.")
+        for end in (self.source, self.destination):
+            if end not in TAGS:
+                parse_range(end, 4)
+        _demand_ports(self.port)
 
     def __str__(self) -> str:
         ends = f"{self.source} -> {self.destination}"
@@ -75,7 +90,11 @@ class SecurityRule:
 @dataclass(frozen=True)
 class Subnet:
     """A subnet. `routes` is its route table; `security` the rules of its network security group,
-    None if it has none."""
+    None if it has none.
+
+    Raises InputError for two routes of one prefix, and for two rules of one direction and priority.
+    Sources: Microsoft Learn, "Virtual network traffic routing", "Network security groups".
+    """
 
     name: str
     range: str
@@ -83,7 +102,14 @@ class Subnet:
     security: tuple[SecurityRule, ...] | None = None
 
     def __post_init__(self) -> None:
+        azure_name(self.name, "subnet")
         parse_range(self.range, 4)
+        distinct([route.prefix for route in self.routes], "prefix of a route of its table")
+        for rule in self.security or ():
+            if rule.priority not in OWN_PRIORITIES:
+                raise InputError(rule.priority, "is for rules of Azure.", "Give 100 to 4096.")
+        places = [f"{rule.direction} {rule.priority}" for rule in self.security or ()]
+        distinct(places, "direction and priority of a security rule")
 
     @property
     def gateway(self) -> str:
@@ -110,6 +136,7 @@ class VirtualNetwork:
     gateway: bool = False
 
     def __post_init__(self) -> None:
+        azure_name(self.name, "virtual network")
         own = [parse_range(text, 4) for text in self.ranges]
         for subnet in self.subnets:
             if not any(is_inside(parse_range(subnet.range), each) for each in own):
@@ -121,3 +148,29 @@ def one_of(value: str, allowed: tuple[str, ...], what: str) -> None:
     """Raise InputError if a value is none of those that are allowed."""
     if value not in allowed:
         raise InputError(value, f"is no {what}.", f"Choose {', '.join(allowed)}.")
+
+
+def azure_name(name: str, what: str) -> None:
+    """Raise InputError for a name that Azure gives to no resource of a network; `what` is what it
+    names. Source: Microsoft Learn, "Naming rules and restrictions for Azure resources".
+
+    >>> azure_name("let me in", "security rule")
+    Traceback (most recent call last):
+    ...
+    course.errors.InputError: 'let me in' is no name of a security rule. Use letters, digits, _ . \
+and -, at most 80; begin with a letter or digit, and end with one or with _.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            name, f"is no name of a {what}.", "Use letters, digits, _ . and -, at most 80; begin "
+            "with a letter or digit, and end with one or with _.",
+        )  # fmt: skip
+
+
+def _demand_ports(text: str) -> None:
+    """Raise InputError if this is neither "*" nor a port nor a span of ports."""
+    if text == "*":
+        return
+    found = re.fullmatch("([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
+    if not found or not int(found[1]) <= int(found[2] or found[1]) < 65_536:
+        raise InputError(text, "is no port of a security rule.", "Write *, 443 or 8000-8999.")

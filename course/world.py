@@ -23,7 +23,7 @@ from course.cni.runtime import PluginCall
 from course.errors import InputError
 from course.linux.host import Host
 from course.linux.interfaces import Interface
-from course.topology import Cluster, Topology
+from course.topology import AZURE, Cluster, Topology
 from course.wiring.made import Role
 
 
@@ -54,14 +54,42 @@ class World:
         return {host.name: host for host in self.hosts}
 
     def host(self, name: str) -> Host:
-        """The host of that name. Raises InputError if there is none."""
+        """The host of that name. Raises InputError if there is none, as for a pod without a
+        network of its own: its host is its node."""
         if name not in self.by_name:
-            raise InputError(name, "is no host here.", f"There are {', '.join(self.by_name)}.")
+            raise self._no_host(name)
         return self.by_name[name]
+
+    def _no_host(self, name: str) -> InputError:
+        pods = (pod for cluster in self.topology.clusters for pod in cluster.pods)
+        node = next((pod.node for pod in pods if pod.name == name), "")
+        if node:
+            return InputError(
+                name, "has no network of its own: it uses that of its node.", f"Name {node}."
+            )
+        return InputError(name, "is no host here.", f"There are {', '.join(self.by_name)}.")
 
     def role(self, host: str, interface: str) -> str:
         """What an interface is for: its own name, unless that is one of chance."""
         return self.roles.get((host, interface), interface)
+
+    def words(self, host: str) -> Mapping[str, str]:
+        """What is told in place of a text of a host that says too little: the role of an interface
+        for its name, and why Azure leads to nobody what is for a load balancer."""
+        return self._words.get(host, {})
+
+    @cached_property
+    def _words(self) -> Mapping[str, Mapping[str, str]]:
+        words: dict[str, dict[str, str]] = {}
+        for (host, interface), role in self.roles.items():
+            words.setdefault(host, {})[interface] = role
+        azure = self.by_name.get(AZURE, Host(AZURE))
+        words[AZURE] = {
+            str(route): f"{route}: no node answers the load balancer's probes"
+            for route in azure.routes
+            if (route.type, route.length, route.table) == ("blackhole", 32, "main")
+        }
+        return words
 
     def far_end(self, host: str, interface: str) -> End | None:
         """Where the wire of an interface ends, or None if it has none."""

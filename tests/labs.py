@@ -22,7 +22,9 @@ def as_predicted(lab, flow):
     assert found.equal, "\n".join((str(flow), *found.differences, seen.explain()))
     trace = found.prediction.trace
     assert trace == seen
-    assert (trace.server, trace.delivered) == (seen.server, seen.delivered), str(flow)
+    assert trace.server == seen.server, str(flow)
+    if flow.protocol != "icmp":  # no program gets a ping, and no wire sees one that is translated
+        assert trace.delivered == seen.delivered, str(flow)
     return seen
 
 

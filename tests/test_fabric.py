@@ -116,6 +116,10 @@ def test_a_default_route_to_an_appliance_takes_what_leaves_the_network_and_nothi
     assert "firewall" not in follow(world, "web-1", "peer").path
     assert "firewall" not in follow(world, "web-1", "office").path
     assert "firewall" not in follow(world, "web-1", "web-3", 8080).path
+    # an overlay address that no node has is the cluster's own all the same
+    free = follow(world, "web-1", "10.244.9.9")
+    assert (free.disposition, free.ended_at) == (Disposition.NO_ROUTE, "azure")
+    assert "firewall" not in free.path
     # the system routes of private ranges to nobody are gone: all that is not known goes there
     assert "firewall" in follow(world, "web-1", "10.9.9.9").path
 
@@ -135,6 +139,21 @@ def test_behind_a_default_route_to_an_appliance_answers_to_the_internet_are_lost
     trace = follow(world, "internet", FRONT)
     assert (trace.disposition, trace.server) == (Disposition.DROPPED, "web-1")
     assert "firewall" in trace.path
+
+
+@pytest.mark.parametrize("model", FLAT)
+def test_a_packet_for_an_address_that_no_pod_has_does_not_circle_by_an_appliance(model):
+    topology = small_cluster(model)
+    topology = replace(
+        topology, machines=(*topology.machines, Machine("firewall", "10.240.1.9", forwards=True))
+    )
+    inner = UserRoute("10.240.0.0/16", "VirtualAppliance", "10.240.1.9")
+    world = build(with_routes(with_routes(topology, inner), inner, subnet="pods"))
+    free = world.topology.cluster.node("node2").held[-1]
+    trace = follow(world, "web-1", free, 8080)
+    assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
+    assert (trace.path.count("firewall"), trace.path.count("node2")) == (1, 1)
+    assert reaches(world, "web-1", "web-3", 8080)
 
 
 def test_a_next_hop_in_a_network_that_is_not_peered_is_no_next_hop():

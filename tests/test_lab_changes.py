@@ -1,11 +1,11 @@
-"""Changing a live lab: what stands is what the new description says, and hosts go on remembering."""
+"""Changing a live lab: what stands is what the new description says, and hosts still remember."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course.errors import InputError
@@ -83,9 +83,7 @@ def topologies(draw):
 
 
 @given(st.data())
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, deadline=None)
 def test_whatever_is_described_stands_afterwards_and_does_what_is_predicted(lab, data):
     topology = data.draw(topologies())
     lab.apply(topology)

@@ -17,6 +17,7 @@ from course.linux.path import receive, send
 from course.linux.routing import NextHop, PolicyRule, Route
 from course.linux.ruleset import parse
 from tests.real_hosts import observe, observe_all
+from tests.real_linux import in_namespace
 from tests.small_networks import client_router_server as network
 from tests.small_networks import follow, nat, node_with_two_pods, table
 
@@ -66,6 +67,11 @@ AFFINITY = nat(
     f"-A SEP -p udp -m recent --set --name SEP -j DNAT --to-destination {B}:80",
     chains=["SVC", "SEP"],
 )
+OFTEN = table(
+    "filter",
+    "-A FORWARD -i left -m recent --update --hitcount 2 --name SEEN -j DROP",
+    "-A FORWARD -i left -m recent --set --name SEEN -j ACCEPT",
+)
 REFUSALS = table(
     "filter",
     "-A FORWARD -s 10.0.1.0/24 -p tcp -j REJECT --reject-with tcp-reset",
@@ -85,10 +91,22 @@ POD_POLICY = table(
     f"-A FORWARD -s {P2} -d {P3} -j DROP",
     "-A FORWARD -m physdev --physdev-in veth3 -j ACCEPT",
 )
+TO_LOCALHOST = nat(
+    f"-A OUTPUT -d 127.0.0.1 -p udp --dport 30080 -j DNAT --to-destination {B}:80",
+    "-A POSTROUTING -o right -j MASQUERADE",
+)
 STRANGE_ROUTES = tuple(
     Route(f"10.9.{n}.0/24", type=kind)
     for n, kind in enumerate(("unreachable", "prohibit", "blackhole"))
 )
+
+
+def with_address(address, hosts):
+    """The same where the client, too, has an address."""
+    client, *others = hosts
+    lo, eth0 = client.interfaces
+    both = replace(eth0, addresses=(*eth0.addresses, f"{address}/32"))
+    return (replace(client, interfaces=(lo, both)), *others)
 
 
 def pods(rules="", packets=(), **how):
@@ -235,6 +253,44 @@ SCENARIOS = {
         ),
         [PING],
     ),
+    **{
+        f"a packet from the router's own address, accept_local={accept}": (
+            with_address(R, network(net__ipv4__conf__CONF__accept_local=accept)),
+            [("a", udp(R, 40000, B, 80)), ("a", ping(R, B, 3))],
+        )
+        for accept in (0, 1)
+    },
+    **{
+        f"a port of 127.0.0.1 that leads to another host, route_localnet={local}": (
+            network(TO_LOCALHOST, net__ipv4__conf__CONF__route_localnet=local),
+            [("r", udp("127.0.0.1", 4444, "127.0.0.1", 30080))],
+        )
+        for local in (0, 1)
+    },
+    "a mark that a program's packet gets after it was routed": (
+        network(
+            table("mangle", "-A OUTPUT -p udp -j MARK --set-mark 1"),
+            policy=(PolicyRule(100, "100", fwmark="0x1"),),
+            routes=(Route("10.0.2.0/24", via=A, table="100"),),
+        ),
+        [("r", udp("0.0.0.0", 4444, B, 80)), ("r", ping("0.0.0.0", B, 5))],
+    ),
+    "two that ping each other with one identifier": (
+        network(table("filter", "-A FORWARD -m conntrack --ctstate NEW -j ACCEPT")),
+        [PING, ("b", ping(B, A, 7))],
+    ),
+    "one connection, first in one zone and then in another": (
+        network(
+            table(
+                "raw",
+                "-A PREROUTING -p udp -m recent ! --rcheck --name KNOWN -j CT --zone 1",
+                "-A PREROUTING -p udp -m recent --set --name KNOWN -j ACCEPT",
+            )
+            + table("filter", "-A FORWARD -i left -m conntrack --ctstate ESTABLISHED -j DROP")
+        ),
+        [UDP, UDP, UDP],
+    ),
+    "a client that was seen too often": (network(OFTEN), [UDP] * 4),
     "no tracking": (
         network(table("raw", "-A PREROUTING -p icmp -j CT --notrack") + MASQUERADE),
         [PING, UDP],
@@ -344,6 +400,33 @@ def test_a_source_port_that_is_taken_is_drawn_anew():
     assert follow(network(CLASH), sent, draw=replay([port]))[0] == seen.flows
 
 
+TWO_SERVICES = nat(
+    *(f"-A PREROUTING -d {ip} -p udp -j DNAT --to-destination {B}:80" for ip in (VIP, "10.0.0.11")),
+)
+
+
+def test_one_port_that_calls_two_services_of_one_pod_is_two_ports_to_it():
+    """Replies to both would look the same: no rule asks for it, yet the second gets a new port."""
+    sent = [("a", udp(A, 40000, VIP, 80)), ("a", udp(A, 40000, "10.0.0.11", 80))]
+    seen = observe(network(TWO_SERVICES), sent)
+    (line,) = (e[3] for e in seen.flows[1] if e[:3] == ("b", "eth0", "in"))
+    port = int(line.split(" -> ")[0].rpartition(":")[2])
+    assert port != 40000
+    assert follow(network(TWO_SERVICES), sent, draw=replay([port]))[0] == seen.flows
+    first, second = follow(network(TWO_SERVICES), sent)[0]
+    assert ("b", "eth0", "in", f"udp {A}:40000 -> {B}:80 ttl 63") in first
+    assert ("b", "eth0", "in", f"udp {A}:40000 -> {B}:80 ttl 63") not in second
+
+
+def test_where_nothing_translates_a_packet_whose_replies_are_anothers_is_lost():
+    remembered = receive(network(SERVICE)[1], "left", tcp(A, 40000, VIP, 80)).state
+    router = network(table("filter", "-A FORWARD -m conntrack --ctstate NEW -j ACCEPT"))[1]
+    outcome = receive(router, "left", tcp(A, 40000, B, 8080), remembered)
+    assert outcome.fate == Fate.DROPPED
+    assert "clashes with another" in outcome.explain()
+    assert receive(router, "left", tcp(A, 40001, B, 8080), remembered).fate == Fate.SENT
+
+
 def test_when_no_source_port_is_left_the_packet_is_lost():
     rules = nat(f"-A POSTROUTING -o right -p udp -j SNAT --to-source {R}:5000-5001")
     router = network(rules)[1]
@@ -393,6 +476,22 @@ def test_session_affinity_ends_when_its_time_is_over():
     late = receive(router, "left", packet, replace(state, now=100.5))
     assert late.fate == Fate.NO_ROUTE
     assert late.state.recent == {"SEP": {}}, "--reap forgets it"
+
+
+@pytest.mark.parametrize("hits", [1, 25])
+def test_a_list_remembers_as_many_times_as_a_rule_counts(hits):
+    """Pings of a host to itself, and how many a rule counts that asks for so many before."""
+    rule = f"-A INPUT -p icmp --icmp-type 8 -m recent --rcheck --hitcount {hits} --name X -j ACCEPT"
+    rules = table("filter", "-A INPUT -p icmp --icmp-type 8 -m recent --set --name X", rule)
+    host, state, counted = Host("alone", netfilter=parse(rules)), State(), 0
+    for n in range(40):
+        outcome = send(host, ping("127.0.0.1", "127.0.0.1", n), state)
+        state, counted = outcome.state, counted + ("--hitcount" in outcome.explain())
+    assert counted == 41 - hits
+    pings = "ping -q -c 40 -i 0.002 127.0.0.1 > /dev/null"
+    listed = "iptables -vxnL INPUT | grep hit_count"
+    shown = in_namespace(f"iptables-restore <<'RULES'\n{rules}RULES\n{pings}\n{listed}")
+    assert int(shown.split()[0]) == counted
 
 
 def test_a_set_of_addresses_decides():

@@ -106,3 +106,13 @@ def test_pictures_and_commands_of_the_makefile_are_documented():
     for target in targets.split():
         said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
         assert target == "help" or f"make {target}" in said
+
+
+def test_the_python_of_the_readme_runs_and_a_real_packet_goes_as_predicted(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {}
+    exec(code, names)
+    names["lab"].close()
+    said = capsys.readouterr().out
+    assert "\nTrue\n" in said
+    assert "IP-MASQ-AGENT" in said

@@ -28,11 +28,11 @@ from course.recordings.shelf import file_name, find
 from course.recordings.tape import Made, Said, Tape, question, spelled
 from course.recordings.written import read, read_packet, write
 from course.scenarios import CLUSTER_IP, SCENARIOS, small_cluster
-from course.topology import Machine
+from course.topology import Machine, Pod
 from course.trace import Disposition, Flow, Hop, Sighting, Trace, differences
 from course.world import build
 from tests.conftest import ROOT
-from tests.labs import LIVE
+from tests.labs import LIVE, as_predicted
 from tests.surroundings import no_filters
 from tests.worlds import MODELS, WORLDS, with_host
 from tools.recordings import joined, record_lesson
@@ -70,11 +70,7 @@ def test_every_scenario_is_replayed_and_goes_as_predicted(model, name):
     lab = recorded(model)
     flow = SCENARIOS[name].flow(lab.world)
     for _ in range(13):  # once more than it was recorded
-        seen = lab.observe(flow)
-        found = lab.compare(seen)
-        assert found.equal, "\n".join((str(flow), *found.differences))
-        trace = found.prediction.trace
-        assert (trace.server, trace.delivered) == (seen.server, seen.delivered)
+        as_predicted(lab, flow)
 
 
 @given(
@@ -84,8 +80,7 @@ def test_every_scenario_is_replayed_and_goes_as_predicted(model, name):
 def test_in_whatever_order_recordings_are_asked_for_they_go_as_predicted(model, names):
     lab = recorded(model)
     for name in names:
-        found = lab.compare(lab.observe(SCENARIOS[name].flow(lab.world)))
-        assert found.equal, "\n".join((name, *found.differences))
+        as_predicted(lab, SCENARIOS[name].flow(lab.world))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -123,6 +118,56 @@ def test_what_a_node_remembers_belongs_to_the_packet_that_was_shown(model, befor
     (line,) = (each for each in lab.run("node1", "conntrack -L").splitlines() if CLUSTER_IP in each)
     assert f"src={seen.delivered.destination} dst={seen.delivered.source}" in line
     assert f"sport={seen.flow.source_port} dport=80" in line
+
+
+def test_a_recording_goes_over_to_that_of_another_cluster():
+    lab = recorded("overlay")
+    lab.observe(SCENARIOS["to a VM"].flow(lab.world))
+    assert lab.state["node1"].connections
+    lab.apply(small_cluster("node-subnet"))
+    assert lab.state == {}
+    for name in ("to a ClusterIP", "to a VM"):
+        seen = lab.observe(SCENARIOS[name].flow(lab.world))
+        assert lab.compare(seen).equal
+        assert seen.sightings[0].packet.source == lab.world.address("web-1")
+    assert "recorded on" in lab.label
+
+
+def test_a_change_that_nobody_recorded_says_so_and_is_predicted_all_the_same():
+    lab = recorded("kubenet")
+    flow = SCENARIOS["across nodes"].flow(lab.world)
+    lab.apply(lab.topology.changed(missing_routes=("node2",)))
+    assert "not recorded: only predictions are shown" in lab.label
+    assert lab.predict(flow).trace.disposition == Disposition.NO_ROUTE
+    with pytest.raises(InputError, match="was not recorded, nor was this cluster"):
+        lab.observe(flow)
+    with pytest.raises(InputError, match="was not recorded"):
+        lab.add_pod(Pod("web-5", "node1"))
+    lab.apply(small_cluster("kubenet"))
+    assert lab.compare(lab.observe(flow)).equal
+
+
+def test_nobody_changes_a_recording_by_hand():
+    with pytest.raises(InputError, match="it is a recording"):
+        recorded("kubenet").drift()
+
+
+@pytest.mark.parametrize("model", ["kubenet", "node-subnet"])
+@needs_namespaces
+def test_a_lab_that_was_changed_is_recorded_as_two(model, monkeypatch, tmp_path):
+    monkeypatch.setenv(RECORD, str(tmp_path))
+    with Lab(small_cluster(model)) as lab:
+        flow = SCENARIOS["across nodes"].flow(lab.world)
+        first = lab.observe(flow)
+        lab.apply(lab.topology.changed(missing_routes=("node2",), outbound_ports=8))
+        assert lab.state == {}
+        second = lab.observe(flow)
+        assert lab.compare(second).equal
+        assert lab.add_pod(Pod("web-5", "node1")) == lab.world.address("web-5")
+    tapes = [Tape.from_json(file.read_text()) for file in sorted(tmp_path.iterdir())]
+    assert [tape.sessions[0][0] for tape in tapes[:2]] == [first, second]
+    assert len({tape.world for tape in tapes}) == len(tapes) == 3
+    assert ["host-local" in event.command for event in tapes[1].sessions[0][1:]] == [True, True]
 
 
 # ---- recordings of today's Worlds ----------------------------------------------------------------

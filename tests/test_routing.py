@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -30,12 +32,14 @@ places = st.builds(
     "10.{}.{}.{}".format, st.sampled_from([240, 244]), st.integers(0, 3), st.integers(0, 7)
 )
 destinations = st.builds(cut, places, st.sampled_from([0, 8, 14, 16, 22, 24, 30, 32]))
+ranges = destinations.filter(lambda text: text != "default")
 tables = st.sampled_from(["main", "100", "200"])
 routes = st.one_of(
     st.builds(Route, destinations, st.just("10.240.0.1"), st.just("eth0"), table=tables,
               metric=st.integers(1, 3)),
     st.builds(Route, destinations, st.just("192.168.1.9"), table=tables, metric=st.integers(1, 3)),
-    st.builds(Route, destinations, dev=st.just("eth2"), scope=st.just("link"), table=tables,
+    # none that holds a gateway: `ip` would take that link for the gateway's
+    st.builds(Route, ranges, dev=st.just("eth2"), scope=st.just("link"), table=tables,
               metric=st.integers(1, 3)),
     st.builds(Route, destinations, type=st.sampled_from([*KINDS, "throw"]), table=tables,
               metric=st.integers(4, 5)),
@@ -44,7 +48,7 @@ policies = st.builds(
     PolicyRule,
     st.integers(1, 40000),
     tables,
-    destination=st.one_of(st.just(""), destinations.filter(lambda text: text != "default")),
+    destination=st.one_of(st.just(""), ranges),
     fwmark=st.sampled_from(["", "0x1", "0x1/0x3"]),
 )
 ERRORS = {
@@ -62,6 +66,7 @@ def make(host):
         yield f"ip link set {link.name} up; ip link set {link.peer} up"
         yield from (f"ip addr add {address} dev {link.name}" for address in link.addresses)
     yield from (f"ip route add {route} table {route.table}" for route in host.routes)
+    yield from (f"ip link set {link.name} down" for link in host.interfaces if not link.up)
     for rule in host.rules:
         yield f"ip rule add pref {str(rule).replace(': ', ' ', 1)}"
 
@@ -93,9 +98,12 @@ def key(route):
     st.lists(routes, max_size=12, unique_by=key),
     st.lists(policies, max_size=4, unique_by=lambda rule: rule.priority),
     st.lists(st.tuples(places, st.integers(0, 3)), min_size=8, max_size=8),
+    st.sampled_from(["", "", "eth0", "eth1", "eth2"]),
 )
-def test_the_real_linux_takes_the_same_route(routes, policies, asked):
-    host = Host("router", LINKS, tuple(routes), tuple(policies))
+def test_the_real_linux_takes_the_same_route(routes, policies, asked, down):
+    links = tuple(replace(link, up=link.name != down) for link in LINKS)
+    host = Host("router", links, tuple(routes), tuple(policies))
+    asked = [*asked, ("192.168.1.1", 0), ("192.168.1.9", 0), ("10.240.0.5", 0)]
     script = "\n".join(make(host))
     for place, mark in asked:
         script += f"\nip route get {place} mark {mark} 2>&1 | head -1 || true"
@@ -118,6 +126,15 @@ def test_the_longest_prefix_wins_then_the_lowest_metric():
     ways = {"8.8.8.8": "10.240.0.1", "10.244.9.9": "10.240.0.9", "10.244.1.9": "10.240.0.7"}
     for destination, via in ways.items():
         assert host.route(destination).next_hop == via
+
+
+def test_a_link_that_is_down_takes_its_routes_with_it_but_not_the_hosts_address():
+    routes = (Route("default", via="10.240.0.1"), Route("default", via="192.168.1.9", metric=1))
+    host = Host("router", (loopback(), replace(ETH0, up=False), ETH1), routes)
+    assert host.route("8.8.8.8").next_hop == "192.168.1.9"
+    assert host.route("10.240.0.9").dev == "eth1"  # not its own link any more
+    assert host.address_type("10.240.0.4") == "LOCAL"
+    assert host.address_type("10.240.255.255") == "UNICAST"
 
 
 def test_a_policy_rule_names_the_table_for_what_comes_in_by_an_interface():

@@ -12,7 +12,7 @@ from course import networks
 from course.errors import InputError
 from course.linux.packet import TTL
 from course.predict import outcomes, predict
-from course.scenarios import SCENARIOS, local, small_cluster, web
+from course.scenarios import FRONT, INTERNAL, SCENARIOS, local, small_cluster, web
 from course.topology import Cluster, Machine, Node, Pod, Proxy, Topology
 from course.trace import Disposition, Flow, Hop, Sighting, Trace
 from course.views import cluster_picture, sequence, show_trace
@@ -172,6 +172,55 @@ def test_every_way_that_chance_can_go_can_be_shown():
         assert in_order(way.result.path, paragraph(way.result))
 
 
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "name", ["across nodes", "to a ClusterIP", "to a load balancer, Cluster", "nobody there"]
+)
+def test_a_trace_tells_how_likely_it_was_and_nothing_where_chance_had_no_say(model, name):
+    ways = outcomes(WORLDS[model], SCENARIOS[name].flow(WORLDS[model]))
+    for way in ways:
+        trace = way.result
+        assert trace.chance == way.probability
+        told = [line for line in trace.explain().splitlines() if "by chance" in line]
+        assert bool(told) == ("Chance decided" in paragraph(trace)) == (len(ways) > 1)
+
+
+def test_where_chance_decided_is_told_with_what_drew():
+    trace = prediction("overlay", "to a load balancer, Cluster").trace
+    at_azure, at_node = (
+        line for line in trace.explain().splitlines() if line.startswith("  by chance")
+    )
+    assert at_azure.endswith(": 1 in 2, drawn by a hash of addresses and ports")
+    assert at_node.endswith(": 1 in 4, drawn by the statistic match of rules")
+    assert "this way is as likely as 1 in 8." in paragraph(trace)
+
+
+def test_the_end_of_a_veth_is_told_by_its_role_and_never_by_a_name_of_chance(predicted):
+    trace = predicted.trace
+    view, picture = show_trace(predicted), sequence(predicted)
+    told = "\n".join((trace.explain(), str(trace), paragraph(trace), view.html, *picture.words))
+    assert not re.search(r"azv[0-9a-f]+|veth[0-9a-f]{8}", told)
+
+
+def test_the_role_stands_where_the_tool_would_print_the_name():
+    trace = prediction("overlay", "on a node").trace
+    assert "routed: to 10.244.0.3 by veth of web-2 [10.244.0.3 dev veth of web-2" in trace.explain()
+    names = {link.name for link in WORLDS["overlay"].host("node1").interfaces}
+    (routed,) = (step for step in trace.hops[1].steps if step.kind == "routed")
+    assert routed.decided_by.split()[2] in names  # the step itself keeps the tool's own words
+
+
+@pytest.mark.parametrize("address", [FRONT, INTERNAL])
+def test_a_load_balancer_without_a_node_says_that_no_probe_is_answered(address):
+    topology = small_cluster("overlay")
+    pods = tuple(replace(pod, ready=False) for pod in topology.cluster.pods)
+    nobody, all_well = build(topology.changed(pods=pods)), build(topology)
+    for world, silent in ((nobody, True), (all_well, False)):
+        trace = predict(world, Flow("vm-2", address, 80)).trace
+        for text in (trace.explain(), paragraph(trace)):
+            assert ("no node answers the load balancer's probes" in text) == silent
+
+
 def test_an_observation_has_no_reasons_and_is_shown_all_the_same():
     trace = prediction("overlay", "to a VM").trace
     hops = tuple(Hop(hop.host, hop.sightings) for hop in trace.hops)
@@ -206,10 +255,8 @@ def test_names_are_text_and_never_markup():
     for html in (show_trace(trace).html, sequence(trace).html):
         assert "<b>" not in html
     assert wild in drawn(sequence(trace))
-    topology = small_cluster("overlay")
-    pods = (replace(topology.cluster.pods[0], name=wild), *topology.cluster.pods[1:])
-    picture = cluster_picture(topology.changed(pods=pods))
-    assert wild in drawn(picture)
+    picture = cluster_picture(small_cluster("overlay").changed(model=wild))
+    assert any(wild in each for each in drawn(picture))
     assert "<b>" not in picture.html
 
 

@@ -15,11 +15,10 @@ from course.errors import InputError
 from course.linux.ruleset import parse
 from course.networks.model import NetworkModel
 from course.scenarios import small_cluster
+from course.topology import Node
 from course.world import build
 from tests import real_linux
-
-MODELS = [model.id for model in networks.all_models()]
-AZURE_CNI = [model for model in MODELS if model != "kubenet"]
+from tests.worlds import AZURE_CNI, MODELS
 
 
 @pytest.fixture(params=MODELS)
@@ -59,6 +58,24 @@ def test_no_address_of_an_interface_is_on_two_hosts_but_those_of_azures_routers(
         if link.kind != "loopback" and host.name not in ("azure", "edge")
     ]
     assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_address_is_on_the_network_cards_of_two_nodes(model):
+    topology = small_cluster(model)
+    mine = topology.cluster
+    blue = replace(
+        mine, name="blue", nodes=(Node("blue1"), Node("blue2")), pods=(), exposures=(),
+        pod_range="10.245.0.0/16",
+    )  # fmt: skip
+    world = build(replace(topology, clusters=(mine, blue)))
+    cards = [
+        address
+        for cluster in world.topology.clusters
+        for node in cluster.nodes
+        for address in (node.address, *node.held)
+    ]
+    assert len(set(cards)) == len(cards) >= 4
 
 
 def test_kubenet_has_a_bridge_and_a_port_of_it_for_each_pod():
@@ -171,5 +188,5 @@ def test_all_rules_really_load_and_read_back_the_same(model, variant):
     for host in world.hosts:
         text = host.netfilter.text()
         if text:
-            saved = real_linux.loaded(text + "\n", variant=variant)
+            saved = real_linux.loaded(text, variant=variant)
             assert parse(saved) == host.netfilter, host.name

@@ -13,10 +13,16 @@ from course.virtual_network import Subnet
 from course.world import build
 
 MODELS = [model.id for model in networks.all_models()]
+AZURE_CNI = [model for model in MODELS if model != "kubenet"]
 FLAT = ["node-subnet", "pod-subnet-dynamic", "pod-subnet-static"]
 ROUTED = ["kubenet", "overlay"]
 WORLDS = {model: build(small_cluster(model)) for model in MODELS}
 DELIVERED = Disposition.DELIVERED
+# addresses of every range that no pod, machine or node has
+NOBODYS = [
+    "10.244.0.250", "10.244.1.250", "10.244.9.9", "10.240.0.18", "10.240.0.33", "10.240.0.250",
+    "10.240.2.18", "10.240.2.35", "10.240.2.250", "10.241.0.99", "192.168.0.99", "203.0.113.99",
+]  # fmt: skip
 
 
 def follow(world, source, to, port=80, **more):
@@ -62,3 +68,13 @@ def with_pool(topology):
         pods=(*cluster.pods, Pod("far-1", "node3", {"app": "web"})),
         more_pools=(pool,),
     )
+
+
+def assert_never_twice(trace):
+    """No host gets the same packet a second time by the same interface."""
+    came = [
+        replace(seen, packet=replace(seen.packet, ttl=64))
+        for seen in trace.sightings
+        if seen.direction == "in"
+    ]
+    assert len(set(came)) == len(came), trace

@@ -73,7 +73,7 @@ def parse(content: str | Mapping[str, Any]) -> NetworkConfiguration:
     course.cni.contract.CniError: failed to parse plugin config 0: error parsing configuration: \
 missing 'type' (code 7, Invalid network config). The type is the file name of the plugin's program.
     """
-    written = _decode(content) if isinstance(content, str) else content
+    written = _decode(content) if isinstance(content, str) else _object(content)
     only_inlined = _flag(written, "loadOnlyInlinedPlugins")
     return NetworkConfiguration(
         name=_name(written),
@@ -151,10 +151,13 @@ def load_default(folder: Path) -> NetworkConfiguration:
 
 def _decode(text: str) -> Mapping[str, Any]:
     try:
-        written = json.loads(text)
+        return _object(json.loads(text))
     except json.JSONDecodeError as error:
         raise CniError(6, "error parsing configuration list", str(error)) from error
-    if isinstance(written, dict):
+
+
+def _object(written: object) -> Mapping[str, Any]:
+    if isinstance(written, Mapping):
         return written
     raise CniError(6, "error parsing configuration list", "It is no JSON object.")
 

@@ -27,7 +27,6 @@ from course.cni.contract import CniError, parse_version
 from course.cni.result import IPConfig, Result, Route
 from course.errors import InputError
 
-DATA_FOLDER = "/var/lib/cni/networks"
 Owner = tuple[str, str]  # container id and interface
 
 

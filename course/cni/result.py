@@ -124,10 +124,6 @@ class Result:
         except (AttributeError, KeyError, TypeError) as error:
             raise CniError(6, "this is no result of ADD", str(error)) from error
 
-    def interface_of(self, ip: IPConfig) -> Interface | None:
-        """The interface that carries an address, where the result says it."""
-        return None if ip.interface is None else self.interfaces[ip.interface]
-
 
 def agrees(expected: Result, observed: Result) -> bool:
     """Whether an observed result is what was expected, up to what the expectation leaves open.

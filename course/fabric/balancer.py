@@ -27,7 +27,8 @@ from course.linux.path import receive
 from course.linux.routing import NextHop, Route
 from course.linux.ruleset import Ruleset
 from course.topology import AZURE, EDGE, Cluster
-from course.wiring.made import PRIVATE, Made
+from course.virtual_network import PRIVATE
+from course.wiring.made import Made
 
 PLATFORM = "168.63.129.16"  # where probes come from; Azure's DNS has the same address
 BALANCER = "load-balancer"

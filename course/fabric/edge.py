@@ -28,7 +28,8 @@ from course.linux.interfaces import Interface, loopback
 from course.linux.routing import Route
 from course.linux.ruleset import parse
 from course.topology import AZURE, EDGE, Machine, Topology
-from course.wiring.made import PRIVATE, Made, card
+from course.virtual_network import PRIVATE
+from course.wiring.made import Made, card
 
 MACHINES_OUTBOUND = "198.51.100.3"  # what the internet sees of machines outside of clusters
 FIRST_PORT = 1024

@@ -41,8 +41,8 @@ from course.linux.host import Host, Socket
 from course.linux.interfaces import Interface, loopback
 from course.linux.routing import PolicyRule, Route
 from course.topology import AZURE, EDGE, Topology
-from course.virtual_network import Subnet, UserRoute, VirtualNetwork
-from course.wiring.made import PRIVATE, Made
+from course.virtual_network import PRIVATE, Subnet, UserRoute, VirtualNetwork
+from course.wiring.made import Made
 
 MAC = "12:34:56:78:9a:bc"  # of Azure's router, on every link
 METADATA = "169.254.169.254"

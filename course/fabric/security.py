@@ -28,11 +28,10 @@ from course.fabric.balancer import PLATFORM
 from course.fabric.cards import Card
 from course.linux.ruleset import Ruleset, parse
 from course.topology import EDGE, Topology
-from course.virtual_network import SecurityRule, Subnet
+from course.virtual_network import TAGS, SecurityRule, Subnet
 from course.wiring.made import Made, card
 
 NOWHERE = "nowhere"  # the interface of azure to addresses of a network that no card holds
-TAGS = ("*", "VirtualNetwork", "Internet", "AzureLoadBalancer")
 DEFAULTS = (
     SecurityRule("AllowVnetInBound", 65000, source="VirtualNetwork", destination="VirtualNetwork"),
     SecurityRule("AllowAzureLoadBalancerInBound", 65001, source="AzureLoadBalancer"),
@@ -63,15 +62,19 @@ def rules(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> R
 
 
 def not_back(each: Card) -> Iterator[str]:
-    """What a node sends for an address of its own card never comes back to it.
+    """What a node sends for an address of its own card never comes back to it, nor by way of an
+    appliance, if a route table leads there.
 
-    No pod has that address (any more), or the node would have known it; without this rule, node
-    and Azure would send the packet to and fro until its TTL ends. It also stands for what Azure
-    documents of load balancers: a node cannot reach itself by the front end of one. For pods, what
-    Azure does is not documented.
+    No pod has that address (any more), or the node would have known it; without these rules, node
+    and Azure would send the packet to and fro until its TTL ends. The first also stands for what
+    Azure documents of load balancers: a node cannot reach itself by the front end of one. For pods,
+    what Azure does is not documented.
     """
     if each.cluster:
         yield f"-A FORWARD -i {each.dev} -o {each.dev} -j DROP"
+    if any(subnet and subnet.routes for subnet in (each.subnet, each.pod_subnet)):
+        for held in merge(parse_range(f"{ip}/32") for ip in each.held):
+            yield f"-A FORWARD -i {each.dev} -d {canonical(held)} -j DROP"
 
 
 def of_its_own(each: Card, made: Sequence[Made]) -> Iterator[str]:

@@ -43,9 +43,8 @@ def links(built: Built, found: Host, wanted: Host) -> Iterator[str]:
         if now.master and not link.master:
             yield f"link set {link.name} nomaster"
         if _as_told(now) != _as_told(link):
-            # the first one of a link last: the kernel takes those that it brought along
-            for address in reversed(now.addresses):
-                yield f"addr del {address} dev {link.name}"
+            if now.addresses:  # all at once: others of its link go with the first
+                yield f"addr flush dev {link.name}"
             yield from addresses(replace(wanted, interfaces=(link,))).splitlines()
             if "127.0.0.1/8" in link.addresses and now.up:  # or lo has it when it comes up
                 yield f"addr add 127.0.0.1/8 dev {link.name} scope host"

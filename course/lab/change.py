@@ -2,7 +2,7 @@
 
 Pods that are no more, or that are others now, are deleted by their plugins, and new ones are added
 by theirs, as on a node. Hosts that stay keep what they remember, a Service's old connections too;
-only who is where on a link, they ask anew. What a learner has changed by hand is taken back:
+but who is where on a link, they ask anew. What a learner has changed by hand is taken back:
 whatever stands becomes what the new World says.
 """
 

@@ -145,7 +145,7 @@ def _statistic(match: Match, rule: Rule, passage: Passage) -> bool:
     yes = chance(option.values[0])
     yes = 1 - yes if option.negated else yes
     outcomes = ((True, yes), (False, 1 - yes))
-    return bool(passage.draw(Question("statistic", passage.host.name, rule.text, outcomes)))
+    return bool(passage.ask(Question("statistic", passage.host.name, rule.text, outcomes)))
 
 
 QUESTIONS: dict[tuple[str, str], Callable[..., bool]] = {

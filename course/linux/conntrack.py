@@ -167,8 +167,9 @@ def is_free(connection: Connection, connections: tuple[Connection, ...]) -> bool
     >>> is_free(other.with_source("10.0.0.4", 40000), (one,))
     False
     """
+    pings = connection.original.protocol == "icmp"  # no echo reply is taken for a request
     return not any(
-        connection.reply in (other.original, other.reply)
+        connection.reply == other.reply or (connection.reply == other.original and not pings)
         for other in _in_zone(connections, connection.zone)
         if other.original != connection.original
     )

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from course.linux.conntrack import UNTRACKED, Connection, Tracked, Tuple, tuple_of
 from course.linux.draws import Answer, Draw, Question, first
 from course.linux.host import Host, State
 from course.linux.packet import Packet
 
+# what draws, by the kind of a question
+DRAWN_BY = {
+    "statistic": "the statistic match of rules",
+    "path": "a hash of addresses and ports",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that happened to a packet on a host.
 
-    `kind` is received, made, bridged, matched, translated, filtered, routed, sent, delivered or
-    dropped. `decided_by` is the rule, route, connection or setting that decided, in its tool's
-    own words, and `effect` what it did.
+    `kind` is received, made, bridged, matched, drawn, translated, filtered, routed, sent, delivered
+    or dropped. `decided_by` is the rule, route, connection or setting that decided, in its tool's
+    own words, and `effect` what it did. `chance` is the probability of what was drawn.
     """
 
     kind: str
@@ -30,6 +37,7 @@ class Step:
     decided_by: str = ""
     table: str = ""
     chain: str = ""
+    chance: Fraction = Fraction(1)
 
     def __str__(self) -> str:
         where = f"{self.table} {self.chain}: ".lstrip() if self.table else ""
@@ -69,11 +77,22 @@ class Passage:
         """What the host remembers at this moment."""
         return State(self.connections, self.recent, self.now, self.paths)
 
+    def ask(self, question: Question) -> Answer:
+        """Draw, and write down how likely the answer was."""
+        answer = self.draw(question)
+        chance = dict(question.outcomes)[answer]
+        if chance < 1:
+            drawn_by = DRAWN_BY[question.kind]
+            self.steps.append(
+                Step("drawn", drawn_by, self.packet, self.packet, question.about, chance=chance)
+            )
+        return answer
+
     def choose_path(self, question: Question) -> Answer:
         """Which of several next hops: the one that the packet's flow took before, or a new one."""
         flow = (question.about, tuple_of(self.packet))
         if flow not in self.paths:
-            self.paths = {**self.paths, flow: self.draw(question)}
+            self.paths = {**self.paths, flow: self.ask(question)}
         return self.paths[flow]
 
     def step(

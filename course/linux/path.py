@@ -92,7 +92,7 @@ def _from_link(passage: Passage) -> Outcome:
 def _routed_in(passage: Passage) -> Outcome:
     """Is it for this host, for another one, or for nobody?"""
     host, packet = passage.host, passage.packet
-    if martian := _martian(passage):
+    if martian := _martian(passage, passage.in_interface, packet.source, packet.destination):
         return _lost(passage, Fate.MARTIAN, martian)
     found = host.route(
         packet.destination, source=packet.source, iif=passage.in_interface, mark=passage.mark,
@@ -140,13 +140,13 @@ def _forward(passage: Passage, found: Found) -> Outcome:
     return _leave(passage)
 
 
-def _martian(passage: Passage) -> str:
+def _martian(passage: Passage, link: str, *addresses: str) -> str:
     """Why an address cannot be on a wire at all, or nothing."""
-    host, packet, link = passage.host, passage.packet, passage.in_interface
+    host = passage.host
     if host.interface(link).kind == "loopback":
         return ""
     local = host.sysctl("net.ipv4.conf.CONF.route_localnet", link)
-    for address in (packet.source, packet.destination):
+    for address in addresses:
         if number(address) >> 24 == 127 and not local:
             return f"{address} is no address on a wire (route_localnet = 0)"
     return ""
@@ -228,6 +228,8 @@ def _from_program(passage: Passage) -> Outcome:
         if found is None or found.route.type not in ("unicast", "local"):
             return _lost(passage, Fate.NO_ROUTE, f"no way to {passage.packet.destination}")
         _take(passage, found)
+    if martian := _martian(passage, passage.out_interface, passage.packet.source):
+        return _lost(passage, Fate.MARTIAN, martian)
     return _leave(passage)
 
 

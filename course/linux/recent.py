@@ -3,7 +3,8 @@
 kube-proxy makes a Service's session affinity of it: the rule that chooses an endpoint also notes
 the client (--set), and the next packet of that client finds itself noted (--rcheck --seconds).
 
-Source: Linux net/netfilter/xt_recent.c. A list keeps the last 20 times of an address.
+Source: Linux net/netfilter/xt_recent.c. A list keeps as many times of an address as a rule may ask
+for with --hitcount: 255 in every kernel.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from course.linux.passage import Passage
 from course.linux.rule import Match, Option
 
 _ACTIONS = ("--set", "--rcheck", "--update", "--remove")
-_TIMES_KEPT = 20
+_TIMES_KEPT = 255
 
 
 def recent(match: Match, passage: Passage) -> bool:

@@ -187,8 +187,10 @@ def all_routes(
     """The routes of a table, those that come with addresses included."""
     up = {interface.name for interface in interfaces if interface.up}
     for interface in interfaces:
-        if interface.up:
-            yield from (route for route in own_routes(interface) if route.table == table)
+        for route in own_routes(interface):
+            # its addresses stay the host's own while a link is down; all other routes are gone
+            if route.table == table and (interface.up or route.type == "local"):
+                yield route
     for route in routes:
         if route.table == table:
             settled = replace(route, dev=_device(route.via, interfaces)) if _open(route) else route
@@ -203,7 +205,7 @@ def _open(route: Route) -> bool:
 def _device(via: str, interfaces: Iterable[Interface]) -> str:
     """The interface on whose link a gateway lies."""
     for interface in interfaces:
-        if interface.up and any(within(via, address) for address in interface.addresses):
+        if any(within(via, address) for address in interface.addresses):
             return interface.name
     raise InputError(via, "lies on no link of this host.", "Give the route a dev.")
 
@@ -265,15 +267,13 @@ def address_type(
 def select_source(interfaces: Sequence[Interface], dev: str, towards: str = "") -> str:
     """The address that a host uses on an interface: one on the link of `towards`, or its first.
 
-    An interface without an address borrows one of another interface, the lowest index first.
-    Addresses of 127.0.0.0/8 have the scope of the host: they never are its name for others, not
-    even on lo. Without any it is 0.0.0.0. Source: Linux net/ipv4/devinet.c, inet_select_addr.
+    An interface without an address borrows one of another interface, up or down, the lowest index
+    first. Addresses of 127.0.0.0/8 have the scope of the host: they never are its name for others,
+    not even on lo. Without any it is 0.0.0.0. Source: Linux net/ipv4/devinet.c, inet_select_addr.
     """
     borrowing = sorted((i for i in interfaces if i.name != dev), key=lambda i: i.index)
     for interface in (*(i for i in interfaces if i.name == dev), *borrowing):
         usable = [a for a in interface.addresses if ":" not in a and not a.startswith("127.")]
-        if not interface.up:
-            continue
         near = [a for a in usable if towards and within(towards, a)]
         if usable:
             return (near or usable)[0].partition("/")[0]

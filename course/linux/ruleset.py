@@ -6,7 +6,7 @@
 ... -A KUBE-MARK-MASQ -j MARK --or-mark 0x4000
 ... COMMIT
 ... ''')
->>> print(rules.text("nat"))
+>>> print(rules)
 *nat
 :PREROUTING ACCEPT [0:0]
 :INPUT ACCEPT [0:0]
@@ -98,15 +98,21 @@ class Ruleset:
         return Ruleset(tables)
 
     def text(self, *tables: str) -> str:
-        """The normal form of some tables, or of all."""
-        return "\n".join(
+        """The normal form of some tables, or of all; every line is ended, for iptables-restore.
+
+        >>> parse("*nat\\nCOMMIT").text().splitlines(keepends=True)[-1]
+        'COMMIT\\n'
+        >>> Ruleset().text()
+        ''
+        """
+        return "".join(
             _table_text(table, self.tables[table])
             for table in BUILT_IN
             if table in self.tables and (not tables or table in tables)
         )
 
     def __str__(self) -> str:
-        return self.text()
+        return self.text().rstrip("\n")
 
 
 def parse(text: str) -> Ruleset:
@@ -285,4 +291,4 @@ def _table_text(table: str, chains: Mapping[str, Chain]) -> str:
     names = (*BUILT_IN[table], *sorted(set(chains) - set(BUILT_IN[table])))
     lines = [f"*{table}", *(f":{name} {chains[name].policy or '-'} [0:0]" for name in names)]
     lines += (f"-A {name} {rule}".rstrip() for name in names for rule in chains[name].rules)
-    return "\n".join((*lines, "COMMIT"))
+    return "\n".join((*lines, "COMMIT", ""))

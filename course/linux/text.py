@@ -49,7 +49,7 @@ def ip_neigh(host: Host) -> str:
 
 def iptables_save(host: Host) -> str:
     """Its rules."""
-    return host.netfilter.text()
+    return str(host.netfilter)
 
 
 def sysctl(host: Host) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from course.design import Choices, Design
+from course.errors import InputError
 from course.facts import number
 from course.finding import Demand, Limit
 from course.networks.demands import node_subnets, one_address, pod_range
@@ -85,6 +86,7 @@ class Kubenet(NetworkModel):
         from course.wiring import addressing
 
         cluster = addressing.nodes_with_ranges(cluster, topology)
+        _demand_no_other_routes(cluster, topology)
         return addressing.pods_with(cluster, addressing.of_range)
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
@@ -103,6 +105,21 @@ class Kubenet(NetworkModel):
         )
         made = bridge.made(cluster, topology, rules)
         return replace(made, routes=tuple(routes))
+
+
+def _demand_no_other_routes(cluster: Cluster, topology: Topology) -> None:
+    """A route table has one route of a prefix, and AKS writes one for each node's part.
+
+    Sources: Microsoft Learn, "Virtual network traffic routing", "Use kubenet with your own IP
+    address ranges" (bring your own route table); fact kubenet.routes_maintained_by.
+    """
+    for node in cluster.nodes:
+        prefixes = [route.prefix for route in topology.node_subnet(cluster, node).routes]
+        if node.pod_range in prefixes and node.name not in cluster.missing_routes:
+            raise InputError(
+                node.pod_range, f"has a route already: AKS writes that of {node.name}.",
+                f"Take yours away, or name {node.name} in missing_routes.",
+            )  # fmt: skip
 
 
 MODEL = Kubenet()

@@ -65,7 +65,8 @@ class NodeSubnet(NetworkModel):
 
         held = {node.name: cluster.pool_of(node).max_pods for node in cluster.nodes}
         cluster = addressing.nodes_with_cards(cluster, topology, lambda node: held[node.name])
-        return addressing.pods_with(cluster, addressing.of_card)
+        spare = addressing.spare_addresses(cluster, topology)
+        return addressing.pods_with(cluster, addressing.of_card, spare)
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
         """A route to each pod on its node; Azure finds pods by the addresses of network cards.

@@ -85,7 +85,8 @@ class PodSubnetDynamic(NetworkModel):
             return own + pool_target(pods, max_addresses=most)
 
         cluster = addressing.nodes_with_cards(cluster, topology, held, pod_subnets=True)
-        return addressing.pods_with(cluster, lambda node: iter(node.held[own:]))
+        spare = addressing.spare_addresses(cluster, topology)
+        return addressing.pods_with(cluster, lambda node: iter(node.held[own:]), spare)
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
         """A route to each pod on its node; Azure finds pods by the addresses that nodes hold.

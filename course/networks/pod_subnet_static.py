@@ -92,7 +92,8 @@ class PodSubnetStatic(NetworkModel):
             return blocks_per_node(cluster.pool_of(node).max_pods) * block_size()
 
         cluster = addressing.nodes_with_cards(cluster, topology, held, pod_subnets=True)
-        return addressing.pods_with(cluster, lambda node: iter(node.held[1:]))
+        spare = addressing.spare_addresses(cluster, topology)
+        return addressing.pods_with(cluster, lambda node: iter(node.held[1:]), spare)
 
     def hosts(self, cluster: Cluster, topology: Topology) -> Made:
         """A route to each pod on its node; Azure finds pods by the blocks that nodes hold.

@@ -36,7 +36,7 @@ def digest(world: World) -> str:
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, Ruleset):
-        return value.text()
+        return str(value)
     if is_dataclass(value):
         return {each.name: _plain(getattr(value, each.name)) for each in _told(value)}
     if isinstance(value, Mapping):

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from fractions import Fraction
 from typing import Any
 
 from course.linux.packet import Packet
@@ -116,7 +117,8 @@ def _read_sighting(host: str, text: str) -> Sighting:
 
 def _read_step(told: Mapping[str, str]) -> Step:
     packets = {name: read_packet(told[name]) for name in ("before", "after")}
-    return Step(**{**told, **packets})  # type: ignore[arg-type]
+    chance = Fraction(told.get("chance", "1"))
+    return Step(**{**told, **packets, "chance": chance})  # type: ignore[arg-type]
 
 
 def _matched(pattern: re.Pattern[str], text: str) -> dict[str, str]:

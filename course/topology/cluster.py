@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from course.addresses import contains, overlaps, parse_address, parse_range
+from course.addresses import parse_address, parse_range
 from course.errors import InputError, whole_number
+from course.facts import number
 from course.kubeproxy.objects import (
-    HEADLESS,
     Endpoint,
     EndpointConditions,
     EndpointPort,
     EndpointSlice,
     Service,
 )
-from course.topology.names import distinct, named
+from course.topology.cluster_checks import check
+from course.topology.names import named, subdomain
 from course.virtual_network import one_of
 
 
 @dataclass(frozen=True)
 class NodePool:
     """A node pool, as far as packets may tell: the subnet of its nodes, that of their pods if they
-    have one of their own, and how many pods a node may run."""
+    have one of their own, and how many pods a node may run.
+
+    Raises InputError for more pods than AKS lets a node run. Sources: facts nodesubnet.max_pods,
+    kubenet.max_pods, dynamic.max_pods.
+    """
 
     name: str
     subnet: str
@@ -30,7 +35,9 @@ class NodePool:
     max_pods: int = 30
 
     def __post_init__(self) -> None:
-        whole_number(self.max_pods, "pods per node", least=1)
+        most = number("nodesubnet.max_pods")
+        if whole_number(self.max_pods, "pods per node", least=1) > most:
+            raise InputError(self.max_pods, "is no max-pods.", f"Give {most} or fewer.")
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,9 @@ class Node:
     ip_forwarding: bool = True
     pool: str = ""
 
+    def __post_init__(self) -> None:
+        subdomain(self.name, "node")
+
 
 @dataclass(frozen=True)
 class Pod:
@@ -82,6 +92,10 @@ class Pod:
     namespace: str = "default"
 
     def __post_init__(self) -> None:
+        subdomain(self.name, "pod")
+        subdomain(self.namespace, "namespace")
+        if self.address:
+            parse_address(self.address, 4)
         sockets(self.ports)
 
     @property
@@ -163,24 +177,7 @@ class Cluster:
     bridge_calls_iptables: bool = True
 
     def __post_init__(self) -> None:
-        for text in (self.pod_range, self.service_range):
-            parse_range(text, 4)
-        if overlaps(parse_range(self.pod_range), parse_range(self.service_range)):
-            raise InputError(self.pod_range, "overlaps the Service range.", "Choose another one.")
-        names = [node.name for node in self.nodes]
-        for pod in self.pods:
-            if pod.node not in names:
-                raise InputError(
-                    pod.node, f"is no node: {pod.name} names it.", f"There are {', '.join(names)}."
-                )
-        distinct([pool.name for pool in self.pools], "name of a node pool")
-        for node in self.nodes:
-            most = self.pool_of(node).max_pods
-            if len(self.pods_of(node.name)) > most:
-                raise InputError(
-                    node.name, f"has more pods than max-pods {most}.", "Move some of them."
-                )
-        _check_services(self)
+        check(self)
 
     def node(self, name: str) -> Node:
         """The node of that name. Raises InputError if there is none."""
@@ -210,6 +207,12 @@ class Cluster:
         return tuple(each.service for each in self.exposures)
 
     @property
+    def load_balancer_addresses(self) -> tuple[str, ...]:
+        """The addresses at which load balancers serve its Services, each once."""
+        given = (at.ip for service in self.services for at in service.load_balancer_ingress)
+        return tuple(dict.fromkeys(given))
+
+    @property
     def endpoint_slices(self) -> tuple[EndpointSlice, ...]:
         """The EndpointSlices, as the controller makes them of Services and pods."""
         return tuple(found for each in self.exposures for found in each.slices(self.pods))
@@ -229,15 +232,3 @@ def sockets(ports: Iterable[int | str]) -> tuple[tuple[str, int], ...]:
         one_of(protocol or "tcp", ("tcp", "udp"), "protocol")
         found.append((protocol or "tcp", int(number)))
     return tuple(found)
-
-
-def _check_services(cluster: Cluster) -> None:
-    """Cluster IPs out of the Services' range, each of one Service, as the API server demands it."""
-    given = [ip for each in cluster.services for ip in each.cluster_ips if ip != HEADLESS]
-    distinct(given, "cluster IP of a Service")
-    for ip in given:
-        if ":" not in ip and not contains(parse_range(cluster.service_range), parse_address(ip)):
-            raise InputError(
-                ip, f"lies outside of the Services' range {cluster.service_range}.",
-                "Take one of that range.",
-            )  # fmt: skip

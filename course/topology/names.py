@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from course.errors import InputError
 
 N = TypeVar("N", bound="Named")
+_PART = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 
 
 class Named(Protocol):
@@ -32,11 +34,22 @@ def named(things: Iterable[N], name: str, what: str) -> N:
     return known[name]
 
 
-def distinct(values: Sequence[str], what: str) -> None:
-    """Raise InputError if a value is there twice; `what` is what it is of each."""
-    for value in values:
-        if values.count(value) > 1:
-            raise InputError(value, f"is twice the {what}.", "Change one of them.")
+def subdomain(name: str, what: str) -> None:
+    """Raise InputError for a name that Kubernetes gives to no object of a cluster (RFC 1123);
+    `what` is what it names. Source: Kubernetes documentation, "Object Names and IDs".
+
+    >>> subdomain("../x", "pod")
+    Traceback (most recent call last):
+    ...
+    course.errors.InputError: '../x' is no name of a pod. Use a-z, 0-9, - and ., at most 253; \
+begin and end with a letter or digit.
+    """
+    parts = name.split(".")
+    if len(name) > 253 or not all(_PART.fullmatch(part) for part in parts):
+        raise InputError(
+            name, f"is no name of a {what}.",
+            "Use a-z, 0-9, - and ., at most 253; begin and end with a letter or digit.",
+        )  # fmt: skip
 
 
 def short(name: str, most: int) -> None:

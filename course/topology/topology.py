@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from course.addresses import contains, parse_address, parse_range
+from course.errors import InputError
 from course.topology.checks import check
 from course.topology.cluster import Cluster, Node, sockets
 from course.topology.names import named
 from course.topology.text import lines
-from course.virtual_network import Subnet, VirtualNetwork
+from course.virtual_network import Subnet, VirtualNetwork, azure_name
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Machine:
     proxy: Proxy | None = None
 
     def __post_init__(self) -> None:
+        azure_name(self.name, "machine")
         parse_address(self.address, 4)
         sockets(self.ports)
 
@@ -68,7 +70,9 @@ class Topology:
 
     @property
     def cluster(self) -> Cluster:
-        """The first cluster, of which most lessons speak."""
+        """The first cluster, of which most lessons speak. Raises InputError if there is none."""
+        if not self.clusters:
+            raise InputError(self.clusters, "is no cluster.", "Describe one: Cluster(...).")
         return self.clusters[0]
 
     def cluster_named(self, name: str) -> Cluster:

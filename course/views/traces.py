@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from course.linux.draws import odds
 from course.linux.packet import Packet
 from course.linux.passage import Step
 from course.predict import Prediction
@@ -143,8 +144,19 @@ def _sentences(trace: Trace) -> Iterator[str]:
         what = "The answer" if answered or trace.delivered else "Word of it"
         yield f"{what} goes by {', '.join(trace.path[turn:])}."
         yield from _translations(trace.hops[turn:])
+    yield from _chances(trace)
     why = reason(trace)
     yield f"The end: {ending(trace)}{f', by {why}' if why else ''}."
+
+
+def _chances(trace: Trace) -> Iterator[str]:
+    """Where chance decided; a host whose packets pass twice may have drawn twice."""
+    drawn = [
+        f"at {hop.host} ({', '.join(hop.drawn_by)})" for hop in trace.hops if hop.drawn_by
+    ]  # fmt: skip
+    if drawn:
+        likely = odds(trace.chance)
+        yield f"Chance decided {' and '.join(drawn)}: this way is as likely as {likely}."
 
 
 def _translations(hops: tuple[Hop, ...]) -> Iterator[str]:

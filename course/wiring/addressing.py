@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from course.addresses import canonical, contains, parse_address, parse_range, subnets
+from course.addresses import canonical, contains, overlaps, parse_address, parse_range, subnets
 from course.errors import InputError
 from course.facts import number
 from course.subnet import reserved_addresses
@@ -57,10 +57,10 @@ def nodes_with_ranges(cluster: Cluster, topology: Topology) -> Cluster:
     beside(cluster.pod_range, _around(cluster, topology), "the pods' range")
     cluster = nodes_with_cards(cluster, topology)
     whole = parse_range(cluster.pod_range)
-    taken = {node.pod_range for node in cluster.nodes}
+    taken = [parse_range(node.pod_range) for node in cluster.nodes if node.pod_range]
     length = number("overlay.node_pod_cidr_prefix")
-    parts = (canonical(part) for part in subnets(whole, new_prefix=length))
-    free = (part for part in parts if part not in taken)
+    parts = subnets(whole, new_prefix=length)
+    free = (canonical(part) for part in parts if not any(overlaps(part, one) for one in taken))
     nodes = []
     for node in cluster.nodes:
         share = node.pod_range or next(free, "")
@@ -70,11 +70,17 @@ def nodes_with_ranges(cluster: Cluster, topology: Topology) -> Cluster:
     return replace(cluster, nodes=tuple(nodes))
 
 
-def pods_with(cluster: Cluster, offered: Callable[[Node], Iterator[str]]) -> Cluster:
+def pods_with(
+    cluster: Cluster,
+    offered: Callable[[Node], Iterator[str]],
+    spare: Callable[[Node, str], bool] = lambda node, address: False,
+) -> Cluster:
     """Pods with the first addresses that their node offers; those of the host network with its own.
 
-    Raises InputError for an address that two pods have, or if a node has too few.
+    A pod may have been given another address that is `spare`. Raises InputError for one that is
+    neither, or that two pods have, or if a node has too few.
     """
+    _demand_possible(cluster, offered, spare)
     offers = {node.name: offered(node) for node in cluster.nodes}
     taken = {pod.address for pod in cluster.pods if pod.address}
     pods: list[Pod] = []
@@ -105,13 +111,28 @@ def of_card(node: Node) -> Iterator[str]:
     return iter(node.held)
 
 
+def spare_addresses(cluster: Cluster, topology: Topology) -> Callable[[Node, str], bool]:
+    """Whether an address of the pods' subnet is nobody's, for clusters whose pods live in one.
+
+    A pod that has it is reached from its own node only: Azure knows the addresses on cards.
+    """
+    others = [each for each in topology.clusters if each.name != cluster.name]
+    taken = _taken(topology) | {pod.address for each in others for pod in each.pods}
+    taken |= {address for node in cluster.nodes for address in (node.address, *node.held)}
+
+    def spare(node: Node, address: str) -> bool:
+        subnet = topology.pod_subnet(cluster, node) or topology.node_subnet(cluster, node)
+        kept = reserved_addresses(parse_range(subnet.range))
+        return address not in taken and kept.first_usable <= parse_address(address) <= (
+            kept.last_usable
+        )  # fmt: skip
+
+    return spare
+
+
 def free_addresses(subnet: Subnet, topology: Topology) -> Iterator[str]:
     """The addresses of a subnet that nobody has, after those that Azure keeps."""
-    taken = {machine.address for machine in topology.machines}
-    for cluster in topology.clusters:
-        taken |= {ingress.ip for each in cluster.services for ingress in each.load_balancer_ingress}
-        for node in cluster.nodes:
-            taken |= {node.address, *node.held}
+    taken = _taken(topology)
     whole = parse_range(subnet.range)
     kept = reserved_addresses(whole)
     first, last = int(kept.first_usable) - whole.first, int(kept.last_usable) - whole.first
@@ -120,6 +141,16 @@ def free_addresses(subnet: Subnet, topology: Topology) -> Iterator[str]:
         if address not in taken:
             yield address
     raise InputError(subnet.range, f"has no address left: subnet {subnet.name}.", "Enlarge it.")
+
+
+def _taken(topology: Topology) -> set[str]:
+    """The addresses of machines, load balancers, nodes and their network cards."""
+    taken = {machine.address for machine in topology.machines}
+    for cluster in topology.clusters:
+        taken |= {*cluster.load_balancer_addresses}
+        for node in cluster.nodes:
+            taken |= {node.address, *node.held}
+    return taken
 
 
 def _around(cluster: Cluster, topology: Topology) -> Iterator[str]:
@@ -145,6 +176,24 @@ def _demand_inside(addresses: Iterable[str], subnet: Subnet) -> None:
             raise InputError(
                 address, f"lies outside of subnet {subnet.name}.", f"It has {subnet.range}."
             )  # fmt: skip
+
+
+def _demand_possible(
+    cluster: Cluster,
+    offered: Callable[[Node], Iterator[str]],
+    spare: Callable[[Node, str], bool],
+) -> None:
+    """Raise InputError for a pod whose address, given by hand, its node could not give it."""
+    given = [pod for pod in cluster.pods if pod.address and not pod.host_network]
+    for name in dict.fromkeys(pod.node for pod in given):
+        node = cluster.node(name)
+        own = frozenset(offered(node))
+        for pod in given:
+            if pod.node == name and pod.address not in own and not spare(node, pod.address):
+                raise InputError(
+                    pod.address, f"is no address that {pod.name} can have on {name}: it is "
+                    "another's, or none of the node's for pods.", "Change it, or leave it out.",
+                )  # fmt: skip
 
 
 def _distinct(pods: list[Pod]) -> None:

@@ -13,7 +13,8 @@ from course.linux.interfaces import Interface, loopback
 from course.linux.routing import Route
 from course.linux.ruleset import Ruleset, parse
 from course.topology import AZURE, Machine, Proxy, sockets
-from course.wiring.made import PRIVATE, card
+from course.virtual_network import PRIVATE
+from course.wiring.made import card
 from course.wiring.node import mac_of
 
 

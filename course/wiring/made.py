@@ -17,8 +17,6 @@ from course.topology import Cluster
 from course.virtual_network import UserRoute
 
 Role = tuple[str, str]  # a host, and one of its interfaces
-# what the internet does not route: RFC 1918, RFC 6598
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 
 
 @dataclass(frozen=True)

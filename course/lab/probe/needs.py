@@ -39,6 +39,8 @@ RULES = {
     "MARK": ("nat", "-A POSTROUTING -j MARK --xor-mark 0x4000"),
     "comment": ("nat", '-A POSTROUTING -m comment --comment "kubernetes" -j RETURN'),
     "conntrack": ("filter", "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),
+    "icmp": ("nat", "-A PREROUTING -p icmp --icmp-type echo-request -j RETURN"),
+    "CT": ("raw", "-A PREROUTING -s 10.244.0.0/16 -j CT --zone 1"),
     "REJECT": ("filter", "-A FORWARD -p tcp -j REJECT --reject-with icmp-port-unreachable"),
 }
 

@@ -1,0 +1,114 @@
+"""What no cluster may have: names, ports or ranges that two of its things have, and pods, routes
+and addresses that belong to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from course.addresses import canonical, contains, is_inside, overlaps, parse_address, parse_range
+from course.errors import InputError, distinct
+from course.kubeproxy.objects import HEADLESS, Service
+from course.virtual_network import azure_name
+
+if TYPE_CHECKING:
+    from course.topology.cluster import Cluster, Pod
+
+
+def check(cluster: Cluster) -> None:
+    """Raise InputError for a cluster that neither AKS nor Kubernetes would have."""
+    azure_name(cluster.name, "cluster")
+    parse_address(cluster.outbound_address, 4)
+    pods, services = parse_range(cluster.pod_range, 4), parse_range(cluster.service_range, 4)
+    if overlaps(pods, services):
+        raise InputError(cluster.pod_range, "overlaps the Service range.", "Choose another one.")
+    distinct([pool.name for pool in cluster.pools], "name of a node pool")
+    _check_nodes(cluster)
+    _check_pods(cluster)
+    for name in cluster.missing_routes:
+        cluster.node(name)
+    _check_services(cluster)
+
+
+def _check_nodes(cluster: Cluster) -> None:
+    """Each within max-pods, with a part of the pod range that no other node has.
+
+    Source: facts kubenet.node_pod_cidr_prefix, overlay.node_pod_cidr_prefix.
+    """
+    for node in cluster.nodes:
+        most = cluster.pool_of(node).max_pods
+        if len(cluster.pods_of(node.name)) > most:
+            raise InputError(node.name, f"has more pods than max-pods {most}.", "Move some.")
+    whole = parse_range(cluster.pod_range)
+    parts = [parse_range(node.pod_range, 4) for node in cluster.nodes if node.pod_range]
+    for part in parts:
+        if not is_inside(part, whole):
+            raise InputError(
+                canonical(part), f"lies outside of the pod range {whole}.", "Take a part of it."
+            )
+    for one, other in combinations(parts, 2):
+        if overlaps(one, other):
+            raise InputError(
+                canonical(one), f"overlaps {other}: two nodes have it.", "Change one of them."
+            )
+
+
+def _check_pods(cluster: Cluster) -> None:
+    """Each on a node of the cluster, under a name of its own; ports of the host network once.
+
+    Kubernetes lets two namespaces have a pod of one name. Here a pod is a host, known by its name.
+    Source: Kubernetes documentation, "Configuration Best Practices" (hostPort).
+    """
+    names = [node.name for node in cluster.nodes]
+    for pod in cluster.pods:
+        if pod.node not in names:
+            raise InputError(
+                pod.node, f"is no node: {pod.name} names it.", f"There are {', '.join(names)}."
+            )
+    namespaces: dict[str, str] = {}
+    for pod in cluster.pods:
+        if pod.name in namespaces:
+            raise InputError(
+                pod.name, f"is a pod of {namespaces[pod.name]} and of {pod.namespace}.",
+                "Rename one: this course knows a pod by its name alone.",
+            )  # fmt: skip
+        namespaces[pod.name] = pod.namespace
+    own = (port for pod in cluster.pods if pod.host_network for port in _host_ports(pod))
+    distinct(own, "port of a pod in a node's network")
+
+
+def _host_ports(pod: Pod) -> Iterator[str]:
+    from course.topology.cluster import sockets
+
+    return (f"{pod.node} {port}/{protocol}" for protocol, port in sockets(pod.ports))
+
+
+def _check_services(cluster: Cluster) -> None:
+    """What the API server demands: a name for each, cluster IPs of the Services' range, and node
+    ports that no other Service has; a port, unless it is headless.
+
+    Sources: Kubernetes documentation, "Service" ("Choosing your own port", "Headless Services");
+    kubernetes pkg/apis/core/validation, ValidateService.
+    """
+    distinct([service.key for service in cluster.services], "name of a Service")
+    for service in cluster.services:
+        if not service.ports and not service.headless:
+            raise InputError(service.key, "has no port.", "Give the Service a ServicePort.")
+    given = [ip for each in cluster.services for ip in each.cluster_ips if ip != HEADLESS]
+    distinct(given, "cluster IP of a Service")
+    for ip in given:
+        if ":" not in ip and not contains(parse_range(cluster.service_range), parse_address(ip)):
+            raise InputError(
+                ip, f"lies outside of the Services' range {cluster.service_range}.",
+                "Take one of that range.",
+            )  # fmt: skip
+    ports = (port for service in cluster.services for port in _node_ports(service))
+    distinct(ports, "node port of a Service")
+
+
+def _node_ports(service: Service) -> Iterator[str]:
+    """The ports that a Service takes on every node, with their protocol."""
+    yield from (f"{port.node_port}/{port.protocol}" for port in service.ports if port.node_port)
+    if service.health_check_node_port:
+        yield f"{service.health_check_node_port}/TCP"

@@ -1,0 +1,73 @@
+"""Worlds in which something is broken, guarded or bent: packets fall where it was predicted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from course.laboratory import Lab
+from course.scenarios import SCENARIOS, small_cluster
+from course.topology import Cluster, Machine, Node, Pod
+from course.trace import Flow
+from course.virtual_network import SecurityRule, UserRoute
+from tests.labs import LIVE, as_predicted
+from tests.worlds import MODELS, with_routes, with_security
+
+pytestmark = LIVE
+
+
+def changed_worlds():
+    """Worlds in which something is broken, guarded or bent, so that packets fall."""
+    kubenet, overlay, flat = map(small_cluster, ("kubenet", "overlay", "node-subnet"))
+    off = tuple(replace(node, ip_forwarding=False) for node in kubenet.cluster.nodes)
+    firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
+    bent = with_routes(flat, UserRoute("0.0.0.0/0", "VirtualAppliance", "10.240.1.9"))
+    blue = Cluster(
+        "overlay", "nodes", (Node("blue1"), Node("blue2")),
+        (Pod("b-1", "blue1"), Pod("b-3", "blue2")), name="blue",
+    )  # fmt: skip
+    nodes = SecurityRule("nodes", 100, source="10.240.0.0/24", destination="10.240.0.0/24")
+    return {
+        "a route is missing": kubenet.changed(missing_routes=("node2",)),
+        "cards forward nothing": kubenet.changed(nodes=off),
+        "only nodes are let in": with_security(overlay, nodes, SecurityRule("no", 200, "Deny")),
+        "pods are guarded apart from nodes": with_routes(
+            with_security(
+                small_cluster("pod-subnet-dynamic"), SecurityRule("no", 200, "Deny"), subnet="pods"
+            ),
+            UserRoute("10.240.1.0/24", "None"),
+        ),
+        "probes are shut out": with_security(
+            overlay, SecurityRule("no", 200, "Deny", source="AzureLoadBalancer")
+        ),
+        "an appliance": replace(bent, machines=(*bent.machines, firewall)),
+        "two clusters": with_security(replace(overlay, clusters=(*overlay.clusters, blue))),
+        "no address left on a card": flat.changed(
+            pods=(Pod("web-1", "node1", {"app": "web", "n": "1"}, address="10.240.0.60"),
+                  *flat.cluster.pods[1:])
+        ),
+    }  # fmt: skip
+
+
+CHANGED = changed_worlds()
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_every_scenario_of_a_changed_world_goes_as_predicted(name):
+    with Lab(CHANGED[name], plugins=False) as lab:
+        for scenario in SCENARIOS.values():
+            as_predicted(lab, scenario.flow(lab.world))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_localhost_addresses_of_nobody_and_circles_of_routes_go_as_predicted(model):
+    circle = UserRoute("203.0.113.0/24", "VirtualAppliance", "10.240.1.9")
+    topology = with_routes(small_cluster(model), circle, subnet="others")
+    appliance = Machine("firewall", "10.240.1.9", forwards=True)
+    with Lab(replace(topology, machines=(*topology.machines, appliance)), plugins=False) as lab:
+        as_predicted(lab, Flow("node1", "127.0.0.1", 30081))
+        as_predicted(lab, Flow("vm-2", "203.0.113.10", 80))
+        for address in ("10.244.0.250", "10.240.0.18", "10.240.2.18", "10.240.0.250", "10.9.9.9"):
+            as_predicted(lab, Flow("web-1", address, 8080))
+            as_predicted(lab, Flow("vm-1", address, 8080, "udp"))
