@@ -223,7 +223,8 @@ class Lab:
         Pods are added and deleted by their plugins. Hosts that stay remember their connections,
         also those to what is gone; see course.memory. What was changed by hand is taken back. A
         description made of `lab.topology` keeps the addresses that are given out. Raises InputError
-        for a pod that a plugin has not made, in its words; all else is changed then.
+        for a pod that a plugin has not made, in its words; all else is changed then. Raises
+        LabError with what another tool said; the lab is closed then.
         """
         world = build(topology)
         applied = self._engine.apply(world)

@@ -50,8 +50,12 @@ class Live:
         return str(output) + f"(stopped after {timeout:g} s)\n" * output.late
 
     def apply(self, world: World) -> Applied:
-        """Change what stands into another World."""
-        changed = change(self.built, world if self.plugins else of_data(world))
+        """Change what stands into another World. What is half changed is taken away."""
+        try:
+            changed = change(self.built, world if self.plugins else of_data(world))
+        except BaseException:
+            self.close()
+            raise
         self.built = changed.built
         return Applied(changed.anew, changed.refused)
 

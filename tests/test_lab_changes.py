@@ -273,6 +273,14 @@ def test_a_pod_whose_plugin_fails_is_left_out_and_the_rest_is_changed(lab):
     assert "web-6" in servers
 
 
+def test_a_lab_that_is_half_changed_is_closed():
+    with Lab(small_cluster("overlay"), plugins=False) as lab:
+        lab.run("node1", "touch /run/netns/web-5")
+        with pytest.raises(LabError, match="File exists"):
+            lab.apply(lab.topology.changed(pods=(*lab.topology.cluster.pods, web(5, "node1"))))
+        assert lab.closed
+
+
 def test_without_plugins_nobody_hands_out_addresses():
     with (
         Lab(small_cluster("overlay"), plugins=False) as lab,
