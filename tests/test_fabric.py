@@ -134,6 +134,16 @@ def test_an_appliance_that_does_not_translate_leads_nobody_to_the_internet():
     assert "firewall" in trace.path
 
 
+def test_an_appliance_that_translates_shows_private_destinations_who_calls():
+    firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
+    topology = small_cluster("overlay")
+    topology = replace(topology, machines=(*topology.machines, firewall))
+    inward = UserRoute("10.241.0.0/16", "VirtualAppliance", firewall.address)
+    trace = follow(build(with_routes(topology, inward)), "vm-1", "peer")
+    assert "firewall" in trace.path
+    assert (trace.disposition, trace.source_seen) == (DELIVERED, "10.240.0.100")
+
+
 def test_behind_a_default_route_to_an_appliance_answers_to_the_internet_are_lost():
     firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
     world = build(behind(firewall, small_cluster("overlay")))

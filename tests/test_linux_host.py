@@ -273,6 +273,17 @@ SCENARIOS = {
         ),
         [PING, TCP, ("a", ping(A, R, 5))],
     ),
+    "a router with strict rp_filter is asked by ARP by whom it finds elsewhere": (
+        on_link(
+            "10.0.2.0/24",
+            network(
+                routes=(Route("10.0.1.2/32", via=B),),
+                net__ipv4__conf__CONF__rp_filter=1,
+                net__ipv4__conf__CONF__proxy_arp=1,
+            ),
+        ),
+        [PING],
+    ),
     "loose rp_filter": (
         network(
             routes=(Route("10.0.1.2/32", type="blackhole"),),

@@ -315,6 +315,13 @@ def test_a_node_that_calls_a_service_of_its_own_is_seen_by_its_own_address(world
         assert trace.source_seen == other.address(source)
 
 
+def test_a_pod_of_the_host_network_listens_on_its_own_node_and_no_other(world):
+    agent = Pod("agent", "node2", ports=(9100,), host_network=True)
+    other = build(world.topology.changed(pods=(*world.topology.cluster.pods, agent)))
+    assert reaches(other, "web-1", "node2", 9100)
+    assert follow(other, "web-1", "node1", 9100).disposition == Disposition.REFUSED
+
+
 def test_a_service_asks_for_pods_of_its_own_namespace():
     topology = small_cluster("overlay")
     pods = tuple(replace(pod, namespace="other") for pod in topology.cluster.pods)
