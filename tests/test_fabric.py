@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from course.fabric.edge import MACHINES_OUTBOUND
+from course.kubeproxy.objects import LoadBalancerIngress, Service, ServicePort
 from course.predict import outcomes, predict
 from course.scenarios import (
     DNS,
@@ -18,7 +19,7 @@ from course.scenarios import (
     small_cluster,
     web,
 )
-from course.topology import Machine
+from course.topology import Exposure, Machine, Pod
 from course.trace import Disposition, Flow
 from course.virtual_network import SecurityRule, UserRoute
 from course.world import build
@@ -133,6 +134,16 @@ def test_an_appliance_that_does_not_translate_leads_nobody_to_the_internet():
     assert "firewall" in trace.path
 
 
+def test_an_appliance_that_translates_shows_private_destinations_who_calls():
+    firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
+    topology = small_cluster("overlay")
+    topology = replace(topology, machines=(*topology.machines, firewall))
+    inward = UserRoute("10.241.0.0/16", "VirtualAppliance", firewall.address)
+    trace = follow(build(with_routes(topology, inward)), "vm-1", "peer")
+    assert "firewall" in trace.path
+    assert (trace.disposition, trace.source_seen) == (DELIVERED, "10.240.0.100")
+
+
 def test_behind_a_default_route_to_an_appliance_answers_to_the_internet_are_lost():
     firewall = Machine("firewall", "10.240.1.9", forwards=True, translates=True)
     world = build(behind(firewall, small_cluster("overlay")))
@@ -213,6 +224,21 @@ def test_networks_that_are_not_peered_from_both_sides_do_not_meet():
     assert (trace.disposition, trace.server) == (Disposition.NO_ROUTE, "")
 
 
+def test_an_address_of_the_network_that_no_card_holds_swallows_packets():
+    for source in ("vm-2", "node1", "peer"):
+        trace = follow(WORLDS["node-subnet"], source, "10.240.1.77")
+        assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
+
+
+def test_a_card_without_ip_forwarding_takes_nothing_for_others_either():
+    topology = small_cluster("kubenet")
+    one, other = topology.cluster.nodes
+    world = build(topology.changed(nodes=(one, replace(other, ip_forwarding=False))))
+    trace = follow(world, "web-1", "web-3", 8080)
+    assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
+    assert (trace.server, "node2" in trace.path) == ("", False)
+
+
 # ---- pod subnets --------------------------------------------------------------------------------
 
 DELEGATED = ["pod-subnet-dynamic", "pod-subnet-static"]
@@ -277,6 +303,21 @@ def test_a_node_leaves_by_its_share_of_the_ports_and_others_by_theirs():
         for name in ("web-1", "node1", "web-3", "node2")
     }
     assert ports == {"web-1": 1024, "node1": 1024, "web-3": 2048, "node2": 2048}
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_whatever_it_sends_a_cluster_leaves_by_its_address_and_its_ports(protocol):
+    topology = small_cluster("overlay")
+    resolver = Machine("resolver", "203.0.113.53", ("53/udp", 53))
+    world = build(replace(topology, machines=(*topology.machines, resolver)))
+    seen = follow(world, "web-3", "resolver", 53, protocol=protocol).delivered
+    assert (seen.source, seen.source_port) == (topology.cluster.outbound_address, 2048)
+
+
+def test_an_address_of_the_internet_where_nobody_is_swallows_packets():
+    trace = follow(WORLDS["overlay"], "web-1", "8.8.8.8")
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "edge")
+    assert trace.path[-1] == "edge", "nobody is told"
 
 
 def test_a_machine_beside_the_nodes_does_not_leave_by_the_clusters_address():
@@ -356,6 +397,25 @@ def test_a_service_without_endpoints_refuses_probes_so_its_load_balancer_is_sile
     assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "azure")
     early = build(topology.changed(exposures=(nobody,), probes_acted=False))
     assert follow(early, "internet", PUBLIC).disposition == Disposition.REFUSED
+
+
+def test_a_load_balancer_hands_on_udp_though_it_does_not_probe_it():
+    topology = small_cluster("overlay")
+    service = Service(
+        "default", "dns", ("10.0.0.53",), (ServicePort(53, "dns", "UDP", node_port=30053),),
+        "LoadBalancer", load_balancer_ingress=(LoadBalancerIngress("198.51.100.53"),),
+    )  # fmt: skip
+    dns = Pod("dns", "node1", {"app": "dns"}, ("53/udp",))
+    world = build(
+        topology.changed(
+            pods=(*topology.cluster.pods, dns), exposures=(Exposure(service, {"app": "dns"}),)
+        )
+    )
+    ways = outcomes(world, Flow("internet", "198.51.100.53", 53, "udp"))
+    assert {(way.result.server, way.result.disposition) for way in ways} == {("dns", DELIVERED)}
+    assert len(ways) == 2, "by either node"
+    trace = follow(world, "internet", "198.51.100.53", 53)
+    assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
 
 
 def test_with_policy_local_a_pod_that_is_not_ready_takes_its_node_out():

@@ -91,6 +91,17 @@ POD_POLICY = table(
     f"-A FORWARD -s {P2} -d {P3} -j DROP",
     "-A FORWARD -m physdev --physdev-in veth3 -j ACCEPT",
 )
+TWO_SERVICES = nat(
+    *(f"-A PREROUTING -d {ip} -p udp -j DNAT --to-destination {B}:80" for ip in (VIP, "10.0.0.11")),
+    *(f"-A PREROUTING -d {ip} -p icmp -j DNAT --to-destination {B}" for ip in (VIP, "10.0.0.11")),
+)
+ANSWERED_ONCE = table(
+    "filter",
+    "-A FORWARD -i right -m recent --rcheck --name ANSWERED -j DROP",
+    "-A FORWARD -i right -m recent --set --name ANSWERED -j ACCEPT",
+    "-A FORWARD -i left -m recent --rcheck --name OPEN -m conntrack --ctstate NEW -j DROP",
+    "-A FORWARD -i left -m recent --set --name OPEN -j ACCEPT",
+)
 TO_LOCALHOST = nat(
     f"-A OUTPUT -d 127.0.0.1 -p udp --dport 30080 -j DNAT --to-destination {B}:80",
     "-A POSTROUTING -o right -j MASQUERADE",
@@ -107,6 +118,22 @@ def with_address(address, hosts):
     lo, eth0 = client.interfaces
     both = replace(eth0, addresses=(*eth0.addresses, f"{address}/32"))
     return (replace(client, interfaces=(lo, both)), *others)
+
+
+def with_links(interface, addresses, hosts):
+    """The same where an interface of the router has these addresses."""
+    client, router, server = hosts
+    links = (
+        replace(link, addresses=addresses) if link.name == interface else link
+        for link in router.interfaces
+    )
+    return (client, replace(router, interfaces=tuple(links)), server)
+
+
+def on_link(network, hosts):
+    """The same where the client takes a network for its own link."""
+    client, *others = hosts
+    return (replace(client, routes=(*client.routes, Route(network, dev="eth0"))), *others)
 
 
 def pods(rules="", packets=(), **how):
@@ -246,6 +273,17 @@ SCENARIOS = {
         ),
         [PING, TCP, ("a", ping(A, R, 5))],
     ),
+    "a router with strict rp_filter is asked by ARP by whom it finds elsewhere": (
+        on_link(
+            "10.0.2.0/24",
+            network(
+                routes=(Route("10.0.1.2/32", via=B),),
+                net__ipv4__conf__CONF__rp_filter=1,
+                net__ipv4__conf__CONF__proxy_arp=1,
+            ),
+        ),
+        [PING],
+    ),
     "loose rp_filter": (
         network(
             routes=(Route("10.0.1.2/32", type="blackhole"),),
@@ -276,7 +314,7 @@ SCENARIOS = {
         [("r", udp("0.0.0.0", 4444, B, 80)), ("r", ping("0.0.0.0", B, 5))],
     ),
     "two that ping each other with one identifier": (
-        network(table("filter", "-A FORWARD -m conntrack --ctstate NEW -j ACCEPT")),
+        network(table("filter", "-A FORWARD -i right -m conntrack --ctstate NEW -j ACCEPT")),
         [PING, ("b", ping(B, A, 7))],
     ),
     "one connection, first in one zone and then in another": (
@@ -290,6 +328,28 @@ SCENARIOS = {
         ),
         [UDP, UDP, UDP],
     ),
+    "two Services of one pod, in zones of their own": (
+        network(table("raw", "-A PREROUTING -d 10.0.0.11 -j CT --zone 2") + TWO_SERVICES),
+        [("a", udp(A, 40000, VIP, 80)), ("a", udp(A, 40000, "10.0.0.11", 80))],
+    ),
+    "an error is no reply": (
+        network(table("filter", "-A FORWARD -i left -m conntrack --ctstate ESTABLISHED -j DROP")),
+        [("a", udp(A, 40000, B, 81))] * 2,
+    ),
+    "a connection that was answered once stays established": (network(ANSWERED_ONCE), [UDP] * 3),
+    "masquerading by an interface with addresses of two links": (
+        with_links("right", ("10.0.9.1/24", "10.0.2.1/24"), network(MASQUERADE)),
+        EACH,
+    ),
+    **{
+        f"a client that asks a router by ARP for others, ip_forward={forward}, proxy_arp={proxy}": (
+            on_link(
+                "10.0.2.0/24", network(forward=forward, net__ipv4__conf__CONF__proxy_arp=proxy)
+            ),
+            [PING],
+        )
+        for forward, proxy in ((1, 1), (1, 0), (0, 1))
+    },
     "a client that was seen too often": (network(OFTEN), [UDP] * 4),
     "no tracking": (
         network(table("raw", "-A PREROUTING -p icmp -j CT --notrack") + MASQUERADE),
@@ -400,11 +460,6 @@ def test_a_source_port_that_is_taken_is_drawn_anew():
     assert follow(network(CLASH), sent, draw=replay([port]))[0] == seen.flows
 
 
-TWO_SERVICES = nat(
-    *(f"-A PREROUTING -d {ip} -p udp -j DNAT --to-destination {B}:80" for ip in (VIP, "10.0.0.11")),
-)
-
-
 def test_one_port_that_calls_two_services_of_one_pod_is_two_ports_to_it():
     """Replies to both would look the same: no rule asks for it, yet the second gets a new port."""
     sent = [("a", udp(A, 40000, VIP, 80)), ("a", udp(A, 40000, "10.0.0.11", 80))]
@@ -416,6 +471,29 @@ def test_one_port_that_calls_two_services_of_one_pod_is_two_ports_to_it():
     first, second = follow(network(TWO_SERVICES), sent)[0]
     assert ("b", "eth0", "in", f"udp {A}:40000 -> {B}:80 ttl 63") in first
     assert ("b", "eth0", "in", f"udp {A}:40000 -> {B}:80 ttl 63") not in second
+
+
+def test_pings_of_two_services_of_one_pod_have_two_identifiers_for_it():
+    sent = [("a", ping(A, VIP, 7)), ("a", ping(A, "10.0.0.11", 7))]
+    seen = observe(network(TWO_SERVICES), sent)
+    (line,) = (e[3] for e in seen.flows[1] if e[:3] == ("b", "eth0", "in"))
+    identifier = int(line.split(" id ")[1].split()[0])
+    assert identifier != 7
+    assert follow(network(TWO_SERVICES), sent, draw=replay([identifier]))[0] == seen.flows
+
+
+def test_who_masquerades_with_random_ports_draws_one_though_its_own_is_free():
+    for option, port in (("", 40000), (" --random-fully", 50000), (" --random", 50000)):
+        router = network(nat(f"-A POSTROUTING -o right -j MASQUERADE{option}"))[1]
+        outcome = receive(router, "left", udp(A, 40000, B, 80), draw=replay([50000]))
+        assert outcome.sent[0].packet.source_port == port
+
+
+def test_an_answer_that_nobody_waits_for_is_reset():
+    server = network()[2]
+    answer = replace(tcp(A, 40000, B, 80), flags="SYN,ACK")
+    outcome = receive(server, "eth0", answer)
+    assert (outcome.fate, outcome.sent[0].packet.flags) == (Fate.REFUSED, "RST")
 
 
 def test_where_nothing_translates_a_packet_whose_replies_are_anothers_is_lost():

@@ -13,6 +13,7 @@ from course.compare import compare
 from course.errors import InputError
 from course.kubeproxy.objects import Service, ServicePort
 from course.linux.draws import replay
+from course.linux.host import Socket
 from course.linux.interfaces import Neighbour
 from course.linux.routing import Route
 from course.predict import outcomes, predict
@@ -32,6 +33,7 @@ from course.topology import Cluster, Exposure, Node, Pod
 from course.trace import Disposition, Flow, Hop, differences
 from course.virtual_network import SecurityRule
 from course.world import build
+from tests.small_networks import nat, table
 from tests.worlds import (
     AZURE_CNI,
     DELIVERED,
@@ -313,6 +315,13 @@ def test_a_node_that_calls_a_service_of_its_own_is_seen_by_its_own_address(world
         assert trace.source_seen == other.address(source)
 
 
+def test_a_pod_of_the_host_network_listens_on_its_own_node_and_no_other(world):
+    agent = Pod("agent", "node2", ports=(9100,), host_network=True)
+    other = build(world.topology.changed(pods=(*world.topology.cluster.pods, agent)))
+    assert reaches(other, "web-1", "node2", 9100)
+    assert follow(other, "web-1", "node1", 9100).disposition == Disposition.REFUSED
+
+
 def test_a_service_asks_for_pods_of_its_own_namespace():
     topology = small_cluster("overlay")
     pods = tuple(replace(pod, namespace="other") for pod in topology.cluster.pods)
@@ -351,6 +360,33 @@ def test_without_br_netfilter_a_kubenet_pod_hears_from_a_neighbour_whom_it_never
     trace = follow(world, "web-2", local().service.cluster_ips[0])
     assert trace.disposition == Disposition.UNASKED
     assert (trace.server, trace.ended_at) == ("web-1", "web-2")
+
+
+def ruled(world, name, text, **fields):
+    """The same where a host has more rules, and other fields."""
+    host = world.host(name)
+    return with_host(world, replace(host, netfilter=host.netfilter.apply(text), **fields))
+
+
+def test_a_ping_too_is_not_answered_by_whom_nobody_asked():
+    rule = nat("-A PREROUTING -d 10.0.0.99 -p icmp -j DNAT --to-destination 10.244.0.2")
+    for bridged, disposition in ((True, DELIVERED), (False, Disposition.UNASKED)):
+        topology = small_cluster("kubenet").changed(bridge_calls_iptables=bridged)
+        world = ruled(build(topology), "node1", rule)
+        assert follow(world, "web-2", "10.0.0.99", 0, protocol="icmp").disposition == disposition
+
+
+def test_an_answer_that_somebody_else_with_the_same_address_takes_is_none():
+    world = WORLDS["kubenet"]
+    lo, *links = world.host("node1").interfaces
+    twin = replace(lo, addresses=(*lo.addresses, f"{world.address('web-1')}/32"))
+    sockets = (*world.host("node1").sockets, Socket("udp", 40000))
+    sysctls = {**world.host("node1").sysctls, "net.ipv4.conf.all.accept_local": 1}
+    world = ruled(world, "node1", "", interfaces=(twin, *links), sockets=sockets, sysctls=sysctls)
+    world = with_host(world, replace(world.host("web-3"), sockets=(Socket("udp", 53),)))
+    trace = follow(world, "web-1", "web-3", 53, protocol="udp")
+    assert (trace.server, trace.path[-1]) == ("web-3", "node1")
+    assert trace.disposition != DELIVERED
 
 
 def test_a_machine_in_the_node_subnet_is_taken_for_a_pod_and_loses_answers():
@@ -469,8 +505,7 @@ def test_differences_name_the_first_sighting_that_differs():
 
 def test_traces_are_equal_whatever_the_steps_that_led_to_them():
     trace = follow(WORLDS["overlay"], "web-1", "web-3", 8080)
-    observed = replace(trace, hops=tuple(Hop(hop.host, hop.sightings) for hop in trace.hops))
-    assert observed == trace
+    assert observed(trace) == trace
 
 
 flows_that_ask_chance = st.builds(
@@ -494,10 +529,37 @@ def test_what_chance_decided_is_read_off_an_observation(flow, seed):
         return random.choice([answer for answer, chance in question.outcomes if chance])
 
     trace = predict(world, asked, draw=draw).trace
-    observed = replace(trace, hops=tuple(Hop(hop.host, hop.sightings) for hop in trace.hops))
-    found = compare(world, observed)
+    found = compare(world, observed(trace))
     assert found.equal
     assert found.prediction.trace.server == trace.server
+
+
+def observed(trace):
+    """What a capture shows of a trace."""
+    return replace(trace, hops=tuple(Hop(hop.host, hop.sightings) for hop in trace.hops))
+
+
+def test_an_observation_is_held_against_what_hosts_remember():
+    sticky = replace(web(), service=replace(web().service, session_affinity="ClientIP"))
+    world = build(small_cluster("overlay").changed(exposures=(sticky,)))
+    _, state = predict(world, Flow("web-2", CLUSTER_IP, 80), draw=replay([True]))  # web-1
+    other = predict(
+        world, Flow("web-2", CLUSTER_IP, 80, source_port=40001), draw=replay([False] * 3)
+    )
+    assert compare(world, observed(other.trace)).equal
+    assert not compare(world, observed(other.trace), state).equal
+
+
+def test_of_ways_that_look_the_same_as_far_as_anything_was_seen_that_with_the_same_end_is_taken():
+    rules = table(
+        "filter", "-I FORWARD 1 -p udp -m statistic --mode random --probability 0.5 -j ACCEPT",
+        "-I FORWARD 2 -p udp -j DROP",
+    )  # fmt: skip
+    world = ruled(WORLDS["overlay"], "node1", rules)
+    for way in outcomes(world, Flow("web-1", "10.240.1.4", 80, "udp")):
+        found = compare(world, observed(way.result))
+        assert found.equal
+        assert found.prediction.trace.disposition == way.result.disposition
 
 
 def test_an_observation_that_no_chance_explains_differs():
@@ -506,6 +568,6 @@ def test_an_observation_that_no_chance_explains_differs():
     *others, last = trace.hops
     seen = last.sightings[0]
     forged = replace(seen, packet=replace(seen.packet, ttl=9))
-    observed = replace(trace, hops=(*others, replace(last, sightings=(forged,))))
-    (told,) = compare(world, observed).differences
+    seen_so = replace(trace, hops=(*others, replace(last, sightings=(forged,))))
+    (told,) = compare(world, seen_so).differences
     assert "ttl 9" in told

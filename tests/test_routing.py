@@ -16,7 +16,7 @@ from course.linux.routing import PolicyRule, Route
 from tests.real_linux import in_namespace
 
 ETH0 = Interface("eth0", 2, ("10.240.0.4/16", "10.240.0.5/16"), peer="peer0")
-ETH1 = Interface("eth1", 4, ("192.168.1.1/24",), peer="peer1")
+ETH1 = Interface("eth1", 4, ("192.168.1.1/24", "172.16.5.1/24"), peer="peer1")
 NAKED = Interface("eth2", 6, (), peer="peer2")
 LINKS = (loopback(), ETH0, ETH1, NAKED)
 KINDS = {"unreachable": "unreachable", "prohibit": "prohibit", "blackhole": "blackhole"}
@@ -36,6 +36,8 @@ ranges = destinations.filter(lambda text: text != "default")
 tables = st.sampled_from(["main", "100", "200"])
 routes = st.one_of(
     st.builds(Route, destinations, st.just("10.240.0.1"), st.just("eth0"), table=tables,
+              src=st.sampled_from(["", "10.240.0.5", "192.168.1.1"]), metric=st.integers(1, 3)),
+    st.builds(Route, destinations, st.just("172.16.5.9"), st.just("eth1"), table=tables,
               metric=st.integers(1, 3)),
     st.builds(Route, destinations, st.just("192.168.1.9"), table=tables, metric=st.integers(1, 3)),
     # none that holds a gateway: `ip` would take that link for the gateway's
@@ -148,6 +150,17 @@ def test_a_policy_rule_names_the_table_for_what_comes_in_by_an_interface():
     assert host.route("10.244.1.3").route.type == "blackhole"
     found = host.route("10.244.1.3", iif="eth1", source="192.168.1.5")
     assert (found.dev, str(found)) == ("eth0", "10.244.1.0/24 dev eth0 (table 7)")
+
+
+def test_a_host_speaks_with_the_address_that_its_route_says_or_one_on_the_next_hops_link():
+    routes = (
+        Route("10.9.0.0/16", via="10.240.0.1", src="192.168.1.1"),
+        Route("10.8.0.0/16", via="10.240.0.1"),
+        Route("10.7.0.0/16", via="172.16.5.9"),
+    )
+    host = Host("router", LINKS, routes)
+    sources = [host.route(to).source for to in ("10.9.0.1", "10.8.0.1", "10.7.0.1")]
+    assert sources == ["192.168.1.1", "10.240.0.4", "172.16.5.1"]
 
 
 def test_a_host_answers_for_its_own_addresses_and_with_proxy_arp_for_others():
