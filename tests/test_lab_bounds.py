@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from course.lab.namespaces import PATH
 from course.laboratory import Lab
 from course.scenarios import CLUSTER_IP, NODE_PORT, PUBLIC, small_cluster
 from course.topology import Pod
 from course.trace import Flow
-from tests.labs import LIVE
+from tests.labs import AS_ROOT, LIVE, by_an_ordinary_user
 
 pytestmark = LIVE
 TIMES, BACKENDS = 1000, 3
@@ -29,13 +32,28 @@ print("connected")
 """
 REACHES = """
 import socket, sys
-port, name = int(sys.argv[1]), sys.argv[2]
-for family, place in ((socket.AF_INET, ("127.0.0.1", port)), (socket.AF_UNIX, "\\0" + name)):
-    try:
-        socket.socket(family, socket.SOCK_STREAM).connect(place)
-        print("reached")
-    except ConnectionRefusedError:
-        print("refused")
+port, name, *addresses = sys.argv[1:]
+places = [(socket.AF_INET, (address, int(port))) for address in addresses]
+for family, place in (*places, (socket.AF_UNIX, "\\0" + name)):
+    with socket.socket(family, socket.SOCK_STREAM) as client:
+        client.settimeout(1)
+        try:
+            client.connect(place)
+            print("reached")
+        except OSError:
+            print("not reached")
+"""
+MEDDLES = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from course.laboratory import Lab
+from course.scenarios import small_cluster
+file, setting = sys.argv[2:]
+with Lab(small_cluster("overlay"), plugins=False) as lab:
+    print(lab.run("node1", "id -u"), end="")
+    for words in (["cat", file], ["chmod", "666", file], ["tee", "-a", setting]):
+        said = lab.run("node1", words)
+        print(words[0], "denied" in said or "not permitted" in said)
 """
 
 
@@ -98,53 +116,103 @@ def test_whom_a_backend_sees_behind_a_node_port_or_load_balancer_is_predicted(
 # ---- what a lab cannot do -----------------------------------------------------------------------
 
 
-def test_no_host_of_a_lab_has_an_interface_or_a_way_of_the_machine(lab):
-    own = {name for _, name in socket.if_nameindex()} - {"lo"}
-    for host in lab.world.by_name:
-        assert not own & set(lab.run(host, "ls /sys/class/net").split()) - {"eth0"}
-    known = {ip for host in lab.world.hosts for link in host.interfaces for ip in link.ips}
-    for host in lab.world.by_name:
-        there = re.findall(r"inet (\S+)/", lab.run(host, "ip -4 address"))
-        assert set(there) <= known
+def links(text):
+    """The MACs in what `ip -j link` printed; each interface but lo has one of its own."""
+    return {each["address"] for each in json.loads(text) if each["ifname"] != "lo"}
+
+
+def on_the_machine(*words):
+    """What a command prints on the machine; nothing if that is for root alone."""
+    ran = subprocess.run(
+        words, text=True, capture_output=True, check=False, env={**os.environ, "PATH": PATH}
+    )
+    return ran.stdout
+
+
+@pytest.mark.parametrize("kind", ["net", "pid", "mnt"])
+def test_no_host_of_a_lab_is_in_a_namespace_of_the_machine(lab, kind):
+    words = f"readlink /proc/self/ns/{kind}"
+    found = {host: lab.run(host, words).strip() for host in lab.world.by_name}
+    assert all(each.startswith(f"{kind}:[") for each in found.values())
+    assert os.readlink(f"/proc/self/ns/{kind}") not in found.values()
+    assert kind != "net" or len({*found.values()}) == len(found)
+
+
+def test_no_wire_leads_from_a_lab_to_the_machine(lab):
+    in_lab = {host: links(lab.run(host, "ip -j link")) for host in lab.world.by_name}
+    assert all(in_lab.values())
+    own = links(on_the_machine("ip", "-j", "link"))
+    assert not own & set().union(*in_lab.values())
+    # both ends of a wire are in the lab, so the machine got no interface from it
+    with Lab(small_cluster("overlay"), plugins=False):
+        assert links(on_the_machine("ip", "-j", "link")) == own
 
 
 def test_what_listens_on_the_machine_is_not_reached_from_a_lab(lab):
-    name = "course-test-of-a-lab"
+    name = f"course-test-of-a-lab-{os.getpid()}"
+    told = json.loads(on_the_machine("ip", "-j", "-4", "addr"))
+    addresses = [given["local"] for link in told for given in link["addr_info"]]
     with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix:
-        tcp.bind(("127.0.0.1", 0))
+        tcp.bind(("", 0))
         unix.bind("\0" + name)
         tcp.listen()
         unix.listen()
-        for host in ("node1", "web-1", "azure"):
-            words = ["python3", "-c", REACHES, str(tcp.getsockname()[1]), name]
-            assert lab.run(host, words) == "refused\nrefused\n"
+        words = ["python3", "-c", REACHES, str(tcp.getsockname()[1]), name, *addresses]
+        count = len(addresses) + 1
+        assert "127.0.0.1" in addresses
+        assert on_the_machine(*words) == "reached\n" * count
+        for host in ("node1", "web-1", "azure", "internet"):
+            assert lab.run(host, words) == "not reached\n" * count
 
 
 def test_programs_of_the_machine_are_neither_seen_nor_ended_from_a_lab(lab):
-    marked = ["sleep", "61.4142"]
-    with subprocess.Popen(marked) as other:
-        assert "61.4142" not in lab.run("node1", "ps -eo args")
+    # first, or the test itself would end whatever it can
+    assert lab.run("node1", "readlink /proc/self/ns/pid") != os.readlink("/proc/self/ns/pid") + "\n"
+    other = subprocess.Popen(["sleep", "61.4142"])
+    try:
+        seen = lab.run("node1", "ps -eo args")
+        assert "ps -eo args" in seen
+        assert "61.4142" not in seen
         lab.run("node1", f"kill -9 {other.pid}")
         lab.run("node1", "sh -c 'kill -9 -1'")
-        assert other.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.3)
+    finally:
         other.kill()
+        other.wait()
 
 
-def test_settings_rules_and_mounts_of_a_lab_are_not_those_of_the_machine():
-    setting, mounts = Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/self/mountinfo")
-    before = setting.read_text(), mounts.read_text()
-    with Lab(small_cluster("overlay"), plugins=False) as lab:
-        for value in (0, 1):
-            lab.run("node1", f"sysctl -w net.ipv4.ip_forward={value}")
-            assert lab.run("node1", f"cat {setting}") == f"{value}\n"
-            assert setting.read_text() == before[0]
-        lab.run("node1", "mount -t tmpfs course-test /mnt")
-        assert mounts.read_text() == before[1]
+def test_settings_of_a_lab_are_not_those_of_the_machine(lab):
+    setting = Path("/proc/sys/net/ipv4/ip_forward")
+    before = setting.read_text()
+    for value in (0, 1):
+        lab.run("node1", f"sysctl -w net.ipv4.ip_forward={value}")
+        assert lab.run("node1", f"cat {setting}") == f"{value}\n"
+        assert setting.read_text() == before
 
 
-def test_a_lab_gives_no_right_over_files_that_one_had_not_before(lab):
-    passwords = Path("/etc/shadow")
-    if not passwords.exists():
-        pytest.skip("there is no file here that only root may read")
-    said = lab.run("node1", ["head", "-c", "1", str(passwords)])
-    assert ("Permission denied" in said) == (not os.access(passwords, os.R_OK))
+def test_rules_of_a_lab_are_not_those_of_the_machine(lab):
+    lab.run("node1", "iptables -I INPUT -s 203.0.113.77 -j DROP")
+    assert "203.0.113.77" in lab.run("node1", "iptables-save")
+    assert "203.0.113.77" not in lab.run("node2", "iptables-save")
+    assert "203.0.113.77" not in on_the_machine("iptables-save")
+
+
+def test_mounts_of_a_lab_are_not_those_of_the_machine(lab):
+    mounted = "mount -t tmpfs course-test /mnt && touch /mnt/course-test && cat /proc/self/mounts"
+    assert "course-test /mnt" in lab.run("node1", ["sh", "-c", mounted])
+    assert "course-test" not in Path("/proc/self/mounts").read_text()
+    assert not Path("/mnt/course-test").exists()
+
+
+@AS_ROOT
+def test_root_of_an_ordinary_users_lab_is_not_root_of_the_machine():
+    setting = Path("/proc/sys/vm/swappiness")  # the same in all namespaces
+    before = setting.read_text()
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("secret")
+        file.flush()
+        ran = by_an_ordinary_user(MEDDLES, file.name, str(setting))
+        assert Path(file.name).stat().st_mode & 0o777 == 0o600
+    assert ran.stdout == "0\ncat True\nchmod True\ntee True\n", ran.stderr
+    assert setting.read_text() == before

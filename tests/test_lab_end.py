@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from contextlib import suppress
@@ -17,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.labs import LIVE
+from tests.labs import AS_ROOT, LIVE, by_an_ordinary_user
 
 pytestmark = LIVE
 KILLS = int(os.environ.get("COURSE_LAB_KILLS", "6"))
@@ -36,35 +34,9 @@ print("as predicted")
 """
 
 
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-
-
-def python_for_anybody():
-    """A Python that an ordinary user may start; root's may lie in a folder of root's."""
-    for python in (sys.executable, "/usr/bin/python3"):
-        tried = [*NOBODY, "sh", "-c", f"{python} -c 'import tomllib'"]
-        if subprocess.run(tried, capture_output=True, check=False).returncode == 0:
-            return python
-    return pytest.skip("an ordinary user may start no Python here")
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="this is an ordinary user already")
+@AS_ROOT
 def test_an_ordinary_user_sees_the_same():
-    packages = [path for path in sys.path if path.endswith("site-packages")]
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        shutil.copytree(
-            ROOT / "course", Path(folder) / "course", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        venv = [python_for_anybody(), "-m", "venv", "--without-pip", f"{folder}/venv"]
-        subprocess.run(venv, check=True)
-        (own,) = Path(folder).glob("venv/lib/*/site-packages")
-        (own / "all.pth").write_text("\n".join(packages))
-        ran = subprocess.run(
-            [*NOBODY, f"{folder}/venv/bin/python", "-B", "-c", AS_ANYBODY, folder],
-            cwd=folder, env={**os.environ, "HOME": folder}, text=True, capture_output=True,
-            timeout=120, check=False,
-        )  # fmt: skip
+    ran = by_an_ordinary_user(AS_ANYBODY)
     assert ran.stdout == "as predicted\n", ran.stderr
 
 
