@@ -270,7 +270,25 @@ class Lab:
         so. Raises InputError for a host that is not there, or what was not recorded.
         """
         self.world.host(host)
-        words = shlex.split(command) if isinstance(command, str) else [*command]
-        if not words:
-            raise InputError(command, "is no command.", 'Write one, such as "ip route".')
+        words = _words(command)
         return self._engine.run(host, words, timeout)
+
+
+def _words(command: str | Sequence[str]) -> list[str]:
+    """A command's words. Raises InputError for what no program could be told."""
+    try:
+        words = shlex.split(command) if isinstance(command, str) else [*command]
+    except ValueError as error:
+        raise InputError(command, f"is no command: {error}.", "Close every quotation.") from error
+    if not words or not all(map(_may_be_told, words)):
+        raise InputError(command, "is no command.", 'Write words, such as "ip route".')
+    return words
+
+
+def _may_be_told(word: object) -> bool:
+    """Whether a program may be given a word: text without zeros, all of it characters."""
+    return (
+        isinstance(word, str)
+        and "\0" not in word
+        and word.encode(errors="replace").decode() == word
+    )

@@ -19,12 +19,13 @@ from enum import StrEnum
 from fractions import Fraction
 from math import prod
 
-from course.errors import InputError
+from course.addresses import parse_address
+from course.errors import InputError, whole_number
 from course.linux.draws import odds
 from course.linux.packet import Packet
 from course.linux.passage import Step
 
-CLIENT_PORT = 40000
+CLIENT_PORT, MOST_PORTS = 40000, 65_535
 _TOLD = ("made", "translated", "routed", "bridged", "dropped", "delivered")
 
 
@@ -47,7 +48,8 @@ class Disposition(StrEnum):
 class Flow:
     """One thing tried: a host sends a first packet to an address, and waits for the answer.
 
-    For icmp (a ping) the port does not count, and the source port is the identifier.
+    For icmp (a ping) the port does not count, and the source port is the identifier. Raises
+    InputError for what is no IPv4 address or no port.
 
     >>> print(Flow("web-1", "10.0.0.80", 80))
     web-1 -> tcp 10.0.0.80:80
@@ -62,6 +64,10 @@ class Flow:
     def __post_init__(self) -> None:
         if self.protocol not in ("tcp", "udp", "icmp"):
             raise InputError(self.protocol, "is no protocol of a flow.", "Use tcp, udp or icmp.")
+        parse_address(self.destination, 4)
+        for port in (self.port, self.source_port):
+            if whole_number(port, "port") > MOST_PORTS:
+                raise InputError(port, "is no port.", f"Ports go up to {MOST_PORTS}.")
         if (self.protocol == "icmp") == bool(self.port):
             raise InputError(self.port, f"is no port for {self.protocol}.", "icmp alone has none.")
 

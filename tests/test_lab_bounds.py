@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from course.lab.namespaces import PATH
+from course.errors import InputError
+from course.lab.namespaces import PATH, LabError
 from course.laboratory import Lab
 from course.scenarios import CLUSTER_IP, NODE_PORT, PUBLIC, small_cluster
 from course.topology import Pod
@@ -216,3 +217,44 @@ def test_root_of_an_ordinary_users_lab_is_not_root_of_the_machine():
         assert Path(file.name).stat().st_mode & 0o777 == 0o600
     assert ran.stdout == "0\ncat True\nchmod True\ntee True\n", ran.stderr
     assert setting.read_text() == before
+
+
+# ---- what one bad call does to a lab: nothing ----------------------------------------------------
+
+BAD = {
+    "a zero among the words": lambda lab: lab.run("node1", ["echo", "a\0b"]),
+    "a number among the words": lambda lab: lab.run("node1", ["sleep", 1]),
+    "a quotation that is not closed": lambda lab: lab.run("node1", "echo 'x"),
+    "half a character": lambda lab: lab.run("node1", ["echo", "\ud800"]),
+    "no command": lambda lab: lab.run("node1", ""),
+    "a port that is none": lambda lab: lab.observe(Flow("web-1", "10.244.1.2", 70000)),
+    "a source port that is none": lambda lab: lab.observe(
+        Flow("web-1", "10.244.1.2", 80, source_port=-5)
+    ),
+    "a name for an address": lambda lab: lab.observe(Flow("web-1", "web-3", 80)),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_call_is_refused_in_words_and_the_lab_goes_on(lab, name):
+    with pytest.raises(InputError):
+        BAD[name](lab)
+    assert lab.run("node1", "echo there") == "there\n"
+
+
+def test_an_interrupt_of_the_first_process_does_not_end_a_lab(lab):
+    lab.run("node1", "kill -INT 1")
+    assert lab.run("node1", "echo there") == "there\n"
+
+
+def test_a_host_that_somebody_took_away_is_told_and_the_others_go_on():
+    with Lab(small_cluster("overlay"), plugins=False) as lab:
+        lab.run("node1", "ip netns del node2")
+        with pytest.raises(LabError, match="node2: its network namespace was deleted"):
+            lab.run("node2", "true")
+        assert lab.run("node1", "echo there") == "there\n"
+
+
+def test_much_output_comes_whole(lab):
+    said = lab.run("node1", "sh -c 'yes | head -c 20000000'", timeout=60)
+    assert (len(said), set(said)) == (20_000_000, {"y", "\n"})

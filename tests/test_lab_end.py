@@ -97,3 +97,43 @@ def test_whoever_is_killed_at_whatever_moment_nothing_is_left(which, time_of_dea
         time.sleep(0.05)
     assert left == []
     assert machine() == before
+
+
+FORKS = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from course.laboratory import Lab
+from course.scenarios import small_cluster
+lab = Lab(small_cluster("overlay"), plugins=False)
+child = os.fork()
+if not child:
+    time.sleep(60)
+print(child, flush=True)
+if sys.argv[2] == "killed":
+    time.sleep(60)
+before = time.monotonic()
+lab.close()
+print(time.monotonic() - before < 5, flush=True)
+"""
+
+
+@pytest.mark.parametrize("end", ["killed", "closed"])
+def test_a_child_that_the_notebooks_kernel_has_forked_does_not_keep_a_lab_alive(end):
+    mark = uuid.uuid4().hex
+    program = subprocess.Popen(
+        [sys.executable, "-c", FORKS, str(ROOT), end], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "COURSE_LAB_MARK": mark},
+    )  # fmt: skip
+    child = int(program.stdout.readline())
+    try:
+        if end == "closed":
+            assert program.stdout.readline() == "True\n"
+        program.kill()
+        program.wait()
+        deadline = time.monotonic() + 10
+        while {pid for pid, _ in processes(mark)} != {child} and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert {pid for pid, _ in processes(mark)} == {child}
+    finally:
+        os.kill(child, signal.SIGKILL)
+        program.stdout.close()

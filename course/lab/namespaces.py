@@ -82,7 +82,8 @@ class Namespaces:
         )  # fmt: skip
         # also when nobody holds it any more, and when Python ends
         self._end = weakref.finalize(self, _end, self._process, self._errors)
-        self._rest = b""
+        _OPEN.add(self)
+        self._rest = bytearray()
         self._asked = 0
         self._lock = threading.Lock()
 
@@ -165,8 +166,9 @@ class Namespaces:
                 self._process.stdin.write(line.encode())  # type: ignore[union-attr]
                 self._process.stdin.flush()  # type: ignore[union-attr]
                 answer = self._answer(time.monotonic() + PATIENCE + longer)
-            except (OSError, ValueError) as error:
-                raise LabError(f"The lab has ended. {self._last_words()}") from error
+            except (OSError, ValueError, EOFError) as error:
+                words = f"The lab has ended: make another one. {self._last_words()}"
+                raise LabError(words.strip()) from error
         if "error" in answer:
             raise LabError(answer["error"])
         return answer["ok"]
@@ -175,15 +177,17 @@ class Namespaces:
         """The answer to the last request; answers to earlier ones that nobody waits for go."""
         output = self._process.stdout.fileno()  # type: ignore[union-attr]
         while True:
-            while b"\n" not in self._rest:
+            looked_at = 0
+            while (end := self._rest.find(b"\n", looked_at)) < 0:
+                looked_at = len(self._rest)
                 left = deadline - time.monotonic()
                 if left <= 0 or not select.select([output], [], [], left)[0]:
                     raise LabError("The lab does not answer. Close it, and make another one.")
                 if not (read := os.read(output, 1 << 20)):
                     raise EOFError
                 self._rest += read
-            line, _, self._rest = self._rest.partition(b"\n")
-            answer: dict[str, Any] = json.loads(line)
+            answer: dict[str, Any] = json.loads(self._rest[:end])
+            del self._rest[: end + 1]
             if answer["id"] == self._asked:
                 return answer
 
@@ -192,6 +196,23 @@ class Namespaces:
             self._errors.seek(0)
             return self._errors.read().decode(errors="replace").strip()
         return ""
+
+
+_OPEN: weakref.WeakSet[Namespaces] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """A fork of this process has no lab: it would hold the agent's input, which then never ends."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for each in _OPEN:
+        each._end.detach()
+        for pipe in (each._process.stdin, each._process.stdout):
+            with suppress(ValueError):  # it is closed already
+                os.dup2(nothing, pipe.fileno())  # type: ignore[union-attr]
+    os.close(nothing)
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _end(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:

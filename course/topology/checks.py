@@ -61,7 +61,10 @@ def _check_networks(topology: Topology) -> None:
         short(subnet.name, 24)  # it names chains of rules
     distinct([network.name for network in topology.networks], "name of a network")
     for text in topology.on_premises:
-        parse_range(text, 4)
+        if parse_range(text, 4).size < 4:
+            raise InputError(
+                text, "has no room for a router and a machine.", "Give at least a /30 on premises."
+            )  # fmt: skip
     _apart(topology.on_premises)
     for network in topology.networks:
         for peer in network.peerings:

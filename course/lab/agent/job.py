@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from course.lab.agent.kernel import move_in
@@ -20,6 +21,8 @@ class Job:
         self, command: list[str], host: str = "", given: str = "", timeout: float = 10,
         env: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
+        if host and not Path(f"/run/netns/{host}").exists():
+            raise FileNotFoundError(f"{host}: its network namespace was deleted.")
         self.files = [tempfile.TemporaryFile(dir="/run") for _ in range(3)]  # noqa: SIM115
         self.files[0].write(given.encode())
         self.files[0].seek(0)

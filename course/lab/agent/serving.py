@@ -54,6 +54,7 @@ class Agent:
         for one in (woken, wake):
             one.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, lambda *_: None)  # and not SIG_IGN: commands inherit that
         signal.set_wakeup_fd(wake.fileno())
         self.wake = wake
         self.when(woken, lambda: self.bury(woken))
@@ -68,8 +69,8 @@ class Agent:
             answer = {"id": asked.pop("id")}
             try:
                 answer["ok"] = getattr(self, "do_" + asked.pop("do"))(**asked)
-            except OSError as error:
-                answer["error"] = str(error)
+            except Exception as error:  # whatever one request asks, the lab goes on
+                answer["error"] = str(error) or type(error).__name__
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
 
