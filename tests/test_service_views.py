@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import nbformat
 import pytest
@@ -105,7 +106,7 @@ class TestThePictureOfRules:
     def test_with_policy_cluster_all_who_come_in_are_marked(self):
         words = service_rules(WORLD, "web", "node1", entrances=True).words
         (marked,) = [word for word in words if word.startswith("KUBE-EXT")]
-        assert marked.endswith("everybody, marked for masquerade")
+        assert marked.endswith("everybody, marked")
         assert words[1].startswith("198.51.100.80:80 leads to KUBE-EXT-")
         assert words[2].startswith("node port 30080 leads to KUBE-EXT-")
 
@@ -133,9 +134,7 @@ class TestTheExplorer:
     @pytest.mark.parametrize("call", CALLS, ids=str)
     def test_it_says_what_is_predicted_for_just_that_cluster(self, call):
         address = FRONT if call.client == "internet" else INTERNAL
-        labels = {"app": "web", "n": call.pod[-1]}
-        exposed = replace(local(call.policy, address), selector=labels)
-        world = build(small_cluster("overlay").changed(exposures=(exposed,)))
+        world = with_one_service(call.policy, address, call.pod)
         asked = {
             "cluster IP": ("10.0.0.81", 80), "load balancer": (address, 80),
             "node1": ("10.240.0.4", 30081), "node2": ("10.240.0.5", 30081),
@@ -209,6 +208,13 @@ class TestWhatTheLessonSays:
         assert {d.result.ended_at for d in dropped} <= {"node2"}
 
 
+@cache
+def with_one_service(policy, address, pod):
+    """The small cluster with one Service, before one pod."""
+    exposed = replace(local(policy, address), selector={"app": "web", "n": pod[-1]})
+    return build(small_cluster("overlay").changed(exposures=(exposed,)))
+
+
 def of_three_nodes(exposed):
     """The small cluster with a third node, a fifth pod on it, and one Service."""
     small = small_cluster("overlay")
@@ -217,6 +223,17 @@ def of_three_nodes(exposed):
         nodes=(*small.cluster.nodes, Node("node3")), pods=(*small.cluster.pods, fifth),
         exposures=(exposed,),
     )  # fmt: skip
+
+
+def test_a_pod_that_is_going_still_answers_where_no_other_is():
+    """So a pause before it stops bridges the time until the probes have acted."""
+    going = tuple(
+        replace(pod, terminating=pod.name == "web-1")
+        for pod in small_cluster("overlay").cluster.pods
+    )
+    world = build(small_cluster("overlay").changed(pods=going, probes_acted=False))
+    trace = predict(world, Flow("vm-2", "10.240.0.4", 30081)).trace
+    assert (trace.server, trace.source_seen) == ("web-1", "10.240.1.4")
 
 
 def client_seen():

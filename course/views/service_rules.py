@@ -128,7 +128,7 @@ def _inside(rules: Ruleset, world: World, chain: str) -> Iterator[Way]:
         if target := re.search(r"--to-destination (\S+)", rule.text):
             yield Way(_short(chain), _pod(world, target[1]), "DNAT")
         elif rule.calls == MARK_MASQ and chain.startswith(EXTERNAL):
-            marked = ", marked for masquerade" * (_who(rule, inside) == "everybody")
+            marked = ", marked" * (_who(rule, inside) == "everybody")
         elif rule.calls.startswith(ENDPOINT):
             yield Way(_short(chain), _short(rule.calls), _share(rule, endpoints))
             yield from _inside(rules, world, rule.calls)
