@@ -30,13 +30,17 @@ from course.world import build
 from tests.conftest import ROOT
 
 WORLD = build(small_cluster("overlay"))
-CALLS = [
-    Call(policy, client, pod, entrance)
-    for policy in POLICIES
-    for _, client in CLIENTS
-    for _, pod in PODS
-    for _, entrance in ENTRANCES
-]
+every_client = pytest.mark.parametrize("client", [client for _, client in CLIENTS])
+
+
+def calls_of(client):
+    """Every choice that the explorer offers for a client."""
+    return [
+        Call(policy, client, pod, entrance)
+        for policy in POLICIES
+        for _, pod in PODS
+        for _, entrance in ENTRANCES
+    ]
 
 
 def saved(packets, rule):
@@ -125,24 +129,27 @@ class TestThePictureOfRules:
 
 
 class TestTheExplorer:
-    @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_its_chances_sum_to_one_and_it_tells_who_answers(self, call):
-        assert sum(result.likely for result in call.results) == 1
-        for result in call.results:
-            assert bool(result.source) == (result.what == f"{call.pod} answers")
+    @every_client
+    def test_its_chances_sum_to_one_and_it_tells_who_answers_or_why_nobody_does(self, client):
+        for call in calls_of(client):
+            assert sum(result.likely for result in call.results) == 1
+            for result in call.results:
+                assert bool(result.source) == (result.what == f"{call.pod} answers"), call
+                assert bool(result.source) != bool(result.why), call
 
-    @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_it_says_what_is_predicted_for_just_that_cluster(self, call):
-        address = FRONT if call.client == "internet" else INTERNAL
-        world = with_one_service(call.policy, address, call.pod)
+    @every_client
+    def test_it_says_what_is_predicted_for_just_that_cluster(self, client):
+        address = FRONT if client == "internet" else INTERNAL
         asked = {
             "cluster IP": ("10.0.0.81", 80), "load balancer": (address, 80),
             "node1": ("10.240.0.4", 30081), "node2": ("10.240.0.5", 30081),
-        }[call.entrance]  # fmt: skip
-        drawn = outcomes(world, Flow(call.client, *asked))
-        answered = [d.result for d in drawn if d.result.disposition == Disposition.DELIVERED]
-        told = {result.source.partition(",")[0] for result in call.results} - {""}
-        assert told == {trace.source_seen for trace in answered}
+        }  # fmt: skip
+        for call in calls_of(client):
+            world = with_one_service(call.policy, address, call.pod)
+            drawn = outcomes(world, Flow(client, *asked[call.entrance]))
+            answered = [d.result for d in drawn if d.result.disposition == Disposition.DELIVERED]
+            told = {result.source.partition(",")[0] for result in call.results} - {""}
+            assert told == {trace.source_seen for trace in answered}, call
 
     def test_choosing_anew_predicts_anew(self):
         view = service_explorer()

@@ -53,8 +53,8 @@ class Call:
 
     >>> for result in Call("Local", "vm-2", "web-2", "node2").results:
     ...     print(result)
-    no answer: dropped by a rule at node2. Only endpoints on this node may answer clients outside, \
-and it has none: dropped, so that the load balancer turns to another node. (always)
+    no answer: dropped by a rule at node2 (always). Only endpoints on this node may answer clients \
+outside, and it has none: dropped, so that the load balancer turns to another node.
     >>> print(*Call("Cluster", "vm-2", "web-2", "node2").results)
     web-2 answers and sees 10.240.0.5, the address of node2 (always)
     """
@@ -79,7 +79,7 @@ and it has none: dropped, so that the load balancer turns to another node. (alwa
     def results(self) -> tuple[Result, ...]:
         """What may happen, each with how likely it is."""
         world = _world(self.policy, self.pod, self.client)
-        likely: defaultdict[tuple[str, str, str], Fraction] = defaultdict(Fraction)
+        likely: defaultdict[tuple[str, str, str, str], Fraction] = defaultdict(Fraction)
         for drawn in outcomes(world, self.flow):
             likely[_told(world, drawn.result)] += drawn.probability
         return tuple(Result(*told, chance) for told, chance in likely.items())
@@ -87,16 +87,19 @@ and it has none: dropped, so that the load balancer turns to another node. (alwa
 
 @dataclass(frozen=True)
 class Result:
-    """What happens to a call, which source the pod sees, the hosts on the way, how likely."""
+    """What happens to a call, and why if nobody answers; which source the pod sees, the hosts on
+    the way, how likely that is."""
 
     what: str
+    why: str
     source: str
     way: str
     likely: Fraction
 
     def __str__(self) -> str:
         sees = f" and sees {self.source}" if self.source else ""
-        return f"{self.what}{sees} ({self.how_likely})"
+        why = f". {self.why}" if self.why else ""
+        return f"{self.what}{sees} ({self.how_likely}){why}"
 
     @property
     def how_likely(self) -> str:
@@ -157,12 +160,12 @@ def _world(policy: str, pod: str, client: str) -> World:
     return build(small_cluster("overlay").changed(exposures=(exposed,)))
 
 
-def _told(world: World, trace: Trace) -> tuple[str, str, str]:
-    """What happened, the source seen, and the hosts on the way there."""
+def _told(world: World, trace: Trace) -> tuple[str, str, str, str]:
+    """What happened and why, the source seen, and the hosts on the way there."""
     way = ", ".join(dict.fromkeys(trace.path[: way_back(trace)]))
     if trace.disposition == Disposition.DELIVERED:
-        return f"{trace.server} answers", _whose(world, str(trace.source_seen)), way
-    return f"no answer: {trace.disposition} at {trace.ended_at}. {_why(trace)}", "", way
+        return f"{trace.server} answers", "", _whose(world, str(trace.source_seen)), way
+    return f"no answer: {trace.disposition} at {trace.ended_at}", _why(trace), "", way
 
 
 def _whose(world: World, address: str) -> str:
