@@ -32,7 +32,9 @@ from tests.worlds import (
     FLAT,
     MODELS,
     WORLDS,
+    beside,
     follow,
+    loyal,
     reaches,
     with_pool,
     with_routes,
@@ -479,12 +481,20 @@ def test_no_probe_is_answered_where_a_service_has_no_node_port():
     assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "azure")
 
 
+def test_two_services_may_share_an_address_and_one_has_affinity_without_the_other():
+    topology = small_cluster("overlay")
+    world = build(topology.changed(exposures=(web(), beside(loyal(web())))))
+    routes = [route for route in world.host("azure").routes if route.network == f"{PUBLIC}/32"]
+    assert [route.table for route in routes] == ["main", "401", "402"], "one, and one for each node"
+    kept, state = nodes_of(world, "internet", PUBLIC, first_and_last(), port=443)
+    assert len(set(kept)) == 1
+    assert len(set(nodes_of(world, "internet", PUBLIC, first_and_last(), state)[0])) == 2
+    no_probe = SecurityRule("no", 110, "Deny", "Inbound", "Tcp", "AzureLoadBalancer", port="30443")
+    shut = build(with_security(world.topology, OPEN, no_probe))
+    assert not reaches(shut, "internet", PUBLIC)
+
+
 # ---- session affinity ---------------------------------------------------------------------------
-
-
-def loyal(exposure):
-    """The same with sessionAffinity ClientIP."""
-    return replace(exposure, service=replace(exposure.service, session_affinity="ClientIP"))
 
 
 def nodes_of(world, source, address, draws, state=None, port=80, protocol="tcp"):

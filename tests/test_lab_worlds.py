@@ -23,7 +23,7 @@ from course.topology import Cluster, Machine, Node, Pod
 from course.trace import Disposition, Flow
 from course.virtual_network import SecurityRule, UserRoute
 from tests.labs import LIVE, as_predicted
-from tests.worlds import MODELS, with_routes, with_security
+from tests.worlds import MODELS, beside, loyal, with_routes, with_security
 
 pytestmark = LIVE
 
@@ -76,14 +76,14 @@ def test_every_scenario_of_a_changed_world_goes_as_predicted(name):
 def test_a_load_balancer_keeps_a_client_to_one_node_where_its_service_has_affinity(model):
     topology = small_cluster(model)
     everywhere = replace(local("Cluster"), selector={"app": "web"})
-    exposures = (loyal(web()), loyal(everywhere), front())
+    exposures = (web(), beside(loyal(web())), loyal(everywhere), front())
     with Lab(topology.changed(exposures=exposures), plugins=False) as lab:
-        for source, address, most in (
-            ("internet", PUBLIC, 1), ("vm-2", PUBLIC, 1), ("vm-1", INTERNAL, 1),
-            ("vm-2", INTERNAL, 1), ("internet", FRONT, 2),
+        for source, address, port, most in (
+            ("internet", PUBLIC, 443, 1), ("vm-2", PUBLIC, 443, 1), ("vm-1", INTERNAL, 80, 1),
+            ("vm-2", INTERNAL, 80, 1), ("internet", FRONT, 80, 2), ("internet", PUBLIC, 80, 2),
         ):  # fmt: skip
             times = 6 if most == 1 else 20
-            nodes = {entered(as_predicted(lab, Flow(source, address, 80))) for _ in range(times)}
+            nodes = {entered(as_predicted(lab, Flow(source, address, port))) for _ in range(times)}
             assert len(nodes) == most, (source, address)
             as_predicted(lab, Flow(source, address, 0, "icmp"))
         # one that is gone is replaced, and the clients of others stay
@@ -91,13 +91,10 @@ def test_a_load_balancer_keeps_a_client_to_one_node_where_its_service_has_affini
         pods = tuple(each for each in topology.cluster.pods if each.node == before)
         node = topology.cluster.node(before)
         lab.apply(lab.topology.changed(nodes=(node,), pods=pods))
-        for source, address in (("internet", PUBLIC), ("vm-1", INTERNAL), ("vm-2", INTERNAL)):
-            assert entered(as_predicted(lab, Flow(source, address, 80))) == before
-
-
-def loyal(exposure):
-    """The same with sessionAffinity ClientIP."""
-    return replace(exposure, service=replace(exposure.service, session_affinity="ClientIP"))
+        for source, address, port in (
+            ("internet", PUBLIC, 443), ("vm-1", INTERNAL, 80), ("vm-2", INTERNAL, 80),
+        ):  # fmt: skip
+            assert entered(as_predicted(lab, Flow(source, address, port))) == before
 
 
 def entered(trace):

@@ -11,9 +11,11 @@ and that they are silent where no node takes part, as documented for nodes that 
 
 A node takes part if its probes are answered. They come from 168.63.129.16, and so a security group
 may shut them out. AKS makes a probe for each port, and a rule of Azure asks its own only; chosen
-here, so that a load balancer's address is one route: a node takes part in a Service if all its
-ports answer. Sources: Microsoft Learn, "Floating IP", "Azure Load Balancer health probes", "What is
-IP address 168.63.129.16", "Test reachability of Azure Public Load Balancer frontends with ping and
+here, so that a load balancer's address is one route: a node takes part if all ports that the
+address leads to answer, of all Services that share it.
+
+Sources: Microsoft Learn, "Floating IP", "Azure Load Balancer health probes", "What is IP address
+168.63.129.16", "Test reachability of Azure Public Load Balancer frontends with ping and
 traceroute"; cloud-provider-azure, "Azure LoadBalancer".
 """
 
@@ -52,10 +54,12 @@ def fronts(cluster: Cluster) -> Iterator[tuple[Service, str]]:
 def routes(cluster: Cluster, inside: Iterable[Card], reached: Asked) -> Iterator[Route]:
     """To a load balancer's address: by each of the nodes that its probes found."""
     devs = {each.owner: each.dev for each in inside}
-    for service, ip in fronts(cluster):
+    for ip in dict.fromkeys(ip for _, ip in fronts(cluster)):
+        found = [probed(cluster, service, reached) for service, at in fronts(cluster) if at == ip]
         hops = tuple(
-            NextHop(cluster.node(name).address, devs[name])
-            for name in probed(cluster, service, reached)
+            NextHop(node.address, devs[node.name])
+            for node in cluster.nodes
+            if all(node.name in each for each in found)
         )
         if len(hops) > 1:
             yield Route(f"{ip}/32", nexthops=hops)
@@ -127,8 +131,9 @@ def answering_pings(rules: Ruleset, fronts: Iterable[Route]) -> Ruleset:
 def rules(made: Sequence[Made]) -> Iterator[str]:
     """A load balancer hands on what its rules name, a port each; all else is dropped."""
     for each in made:
-        for service, ip in fronts(each.cluster):
+        for ip in dict.fromkeys(ip for _, ip in fronts(each.cluster)):
             yield f"-A FORWARD -d {ip} -j {BALANCER}"
+        for service, ip in fronts(each.cluster):
             for port in service.ports:
                 yield f"-A {BALANCER} {of_port(ip, port)} -j RETURN"
     if any(True for each in made for _ in fronts(each.cluster)):
