@@ -11,12 +11,15 @@ from course.views.comparison import show_comparison
 from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.planner_app import planner
+from course.views.pod_range import pod_range_calculator, pod_range_use
+from course.views.pod_routes import pod_routes
 from course.views.questions import ask
 from course.views.sequence import sequence
 from course.views.spread import show_spread
 from course.views.tables import show, show_fact
 from course.views.topology_picture import cluster_picture
 from course.views.traces import show_trace
+from course.views.ways import ways_to
 
 __all__ = [
     "Picture",
@@ -29,6 +32,9 @@ __all__ = [
     "node_addresses",
     "node_subnet_calculator",
     "planner",
+    "pod_range_calculator",
+    "pod_range_use",
+    "pod_routes",
     "sequence",
     "show",
     "show_comparison",
@@ -38,4 +44,5 @@ __all__ = [
     "source_seen",
     "sources",
     "subnet_use",
+    "ways_to",
 ]
