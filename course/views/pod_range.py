@@ -54,7 +54,7 @@ def pod_range_calculator(pod_range: str = "10.244.0.0/16", nodes: int = 3) -> Ca
         Field("nodes", "Nodes, at the most", str(nodes), _count("nodes", least=1)),
         Field("max_surge", "max-surge (1 or 10%)", "1", _read_surge),
         Field("max_pods", "max-pods (per node)", "30", _read_max_pods),
-        Field("subnet", "Node subnet", "10.240.0.0/24", _read_range),
+        Field("subnet", "Node subnet", "10.240.0.0/23", _read_range),
         Field("services", "Service range", services, _read_range),
         Field("others", "On-premises ranges", "192.168.0.0/24", _read_ranges),
     )
