@@ -123,7 +123,7 @@ def _picture(demand: Demand, design: Design, caption: str = "") -> Picture:
     parts = {"for nodes": planned, "for surge nodes": surge, "free": free}
     parts = {name: addresses for name, addresses in parts.items() if addresses}
     words = [
-        f"{addresses:,} addresses {name}: {addresses // each:,} times a /24"
+        f"{addresses:,} addresses {name} ({addresses // each:,} × /24)"
         for name, addresses in parts.items()
     ]
     where = canonical(design.pod_range) if design.pod_range else "that the planner proposes"
