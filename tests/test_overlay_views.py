@@ -100,7 +100,7 @@ class TestTheCalculator:
     )
     def test_tells_what_a_range_overlaps(self, pod_range, says):
         said, _ = self.shown(pod_range=pod_range)
-        assert "It cannot be like this." in said
+        assert "It cannot be like this, though the pod range is large enough" in said
         assert says in said
 
     def test_tells_of_a_node_subnet_that_is_too_small(self):

@@ -83,7 +83,7 @@ def _calculated(
     wrong = [each for each in made.errors if each.field in ASKED]
     said = _verdict(demand, made.design)
     if wrong and not _too_small(demand):
-        said = f"It cannot be like this. {said}"
+        said = f"It cannot be like this, though {said[0].lower()}{said[1:]}"
     return (
         note(f"<strong>{escape(said)}</strong>", "status")
         + (_complaints(wrong) if wrong else "")
