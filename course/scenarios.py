@@ -8,12 +8,12 @@ web-1 -> tcp 10.240.0.21:8080
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course.kubeproxy.objects import LoadBalancerIngress, Service, ServicePort
 from course.topology import Cluster, Exposure, Machine, Node, Pod, Topology
 from course.trace import Flow
-from course.virtual_network import Subnet, VirtualNetwork
+from course.virtual_network import SecurityRule, Subnet, VirtualNetwork
 from course.world import World
 
 CLUSTER_IP, NODE_PORT = "10.0.0.80", 30080
@@ -163,3 +163,32 @@ def _exposed(
         health_check_node_port=node_port + 2000 if policy == "Local" else 0,
     )  # fmt: skip
     return Exposure(service, labels)
+
+
+def two_clusters() -> Topology:
+    """The small cluster in overlay, and beside it another one, `blue`, with the same pod range.
+
+    >>> [cluster.pod_range for cluster in two_clusters().clusters]
+    ['10.244.0.0/16', '10.244.0.0/16']
+    """
+    ours = small_cluster("overlay")
+    nodes = (Node("blue-node1"), Node("blue-node2"))
+    pods = (Pod("blue-1", "blue-node1"), Pod("blue-2", "blue-node2"))
+    blue = Cluster(
+        "overlay", "others", nodes, pods, name="blue", outbound_address="198.51.100.5"
+    )  # fmt: skip
+    return replace(ours, clusters=(*ours.clusters, blue))
+
+
+def guarded(topology: Topology, *rules: SecurityRule) -> Topology:
+    """The same with a network security group at the subnet of the nodes."""
+    subnet = topology.cluster.subnet
+
+    def with_group(each: Subnet) -> Subnet:
+        return replace(each, security=rules) if each.name == subnet else each
+
+    networks = tuple(
+        replace(network, subnets=tuple(map(with_group, network.subnets)))
+        for network in topology.networks
+    )
+    return replace(topology, networks=networks)

@@ -12,6 +12,8 @@ from course.views.express import express
 from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.planner_app import planner
+from course.views.pod_range import pod_range_calculator, pod_range_use
+from course.views.pod_routes import pod_routes
 from course.views.questions import ask
 from course.views.sequence import sequence
 from course.views.service_explorer import service_explorer
@@ -20,6 +22,7 @@ from course.views.spread import show_spread
 from course.views.tables import show, show_fact
 from course.views.topology_picture import cluster_picture
 from course.views.traces import show_trace
+from course.views.ways import ways_to
 
 __all__ = [
     "Picture",
@@ -33,6 +36,9 @@ __all__ = [
     "node_addresses",
     "node_subnet_calculator",
     "planner",
+    "pod_range_calculator",
+    "pod_range_use",
+    "pod_routes",
     "rules_hit",
     "sequence",
     "service_explorer",
@@ -46,4 +52,5 @@ __all__ = [
     "sources",
     "static_blocks_calculator",
     "subnet_use",
+    "ways_to",
 ]
