@@ -12,11 +12,13 @@ from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.planner_app import planner
 from course.views.questions import ask
+from course.views.reach import four_answers, reach_explorer
 from course.views.sequence import sequence
 from course.views.spread import show_spread
 from course.views.tables import show, show_fact
 from course.views.topology_picture import cluster_picture
 from course.views.traces import show_trace
+from course.views.wires import node_wiring
 
 __all__ = [
     "Picture",
@@ -26,9 +28,12 @@ __all__ = [
     "cluster_picture",
     "course_map",
     "doctor",
+    "four_answers",
     "node_addresses",
     "node_subnet_calculator",
+    "node_wiring",
     "planner",
+    "reach_explorer",
     "sequence",
     "show",
     "show_comparison",
