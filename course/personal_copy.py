@@ -1,4 +1,4 @@
-"""The learner's own copy of lessons, exercises and reference pages: the folder my-course in the course's root.
+"""The learner's own copy of lessons, exercises and reference pages: the folder my-course.
 
 Notes and answers are written there, so a new version of the course never collides with them. What
 a learner has changed is never overwritten: the new version is laid beside it. A notebook that was

@@ -9,7 +9,6 @@ from collections import Counter
 import pytest
 
 from course.curriculum import lesson
-from tests.conftest import ROOT
 from tools import reference
 
 VERDICTS = {"true", "outdated", "wrong", "misleading", "unverified", "disputed"}
