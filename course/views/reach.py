@@ -67,7 +67,7 @@ def _world(model: str) -> World:
     return build(small_cluster(model))
 
 
-def reach_explorer(model: str = "node-subnet", source: str = "vm-2", to: str = "web-1") -> Reach:
+def reach_explorer(model: str = "kubenet", source: str = "vm-2", to: str = "web-1") -> Reach:
     """Choose a model and two hosts: does a ping arrive, by which way, and if not, where it ends."""
     return Reach(model, source, to)
 
