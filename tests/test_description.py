@@ -171,7 +171,7 @@ def test_what_is_as_usual_is_not_told():
         "virtual network vnet 10.240.0.0/16",
         "  subnet nodes 10.240.0.0/24",
         "machine vm 10.240.0.9",
-        "cluster aks: node-subnet, nodes in nodes, pods in 10.244.0.0/16, Services in 10.0.0.0/16",
+        "cluster aks: node-subnet, nodes in nodes, pods in nodes, Services in 10.0.0.0/16",
         "  node1 10.240.0.4, holds 10.240.0.5-10.240.0.8 10.240.0.10-10.240.0.35",
         "    web 10.240.0.5 listens 8080",
     ]

@@ -15,6 +15,7 @@ from course.views.planner_app import planner
 from course.views.pod_range import pod_range_calculator, pod_range_use
 from course.views.pod_routes import pod_routes
 from course.views.questions import ask
+from course.views.reach import four_answers, reach_explorer
 from course.views.sequence import sequence
 from course.views.service_explorer import service_explorer
 from course.views.service_rules import rules_hit, service_rules
@@ -23,6 +24,7 @@ from course.views.tables import show, show_fact
 from course.views.topology_picture import cluster_picture
 from course.views.traces import show_trace
 from course.views.ways import ways_to
+from course.views.wires import node_wiring
 
 __all__ = [
     "Picture",
@@ -33,12 +35,15 @@ __all__ = [
     "course_map",
     "doctor",
     "express",
+    "four_answers",
     "node_addresses",
     "node_subnet_calculator",
+    "node_wiring",
     "planner",
     "pod_range_calculator",
     "pod_range_use",
     "pod_routes",
+    "reach_explorer",
     "rules_hit",
     "sequence",
     "service_explorer",

@@ -27,7 +27,7 @@ from course.kubeproxy.objects import Service
 from course.linux.rule import Rule
 from course.linux.ruleset import Ruleset
 from course.views.html import Html, table
-from course.views.pictures import Picture, new_graph
+from course.views.pictures import Picture, boxes
 from course.world import World
 
 HEAD = ["chain", "rule", "packets", "what it is for"]
@@ -90,7 +90,7 @@ def service_rules(world: World, service: str, node: str, entrances: bool = False
 
 
 def _drawn(ways: list[Way], starts: list[str], pods: list[str]) -> graphviz.Digraph:
-    drawn = new_graph("rules", rankdir="LR", nodesep="0.2", ranksep="0.3")
+    drawn = boxes("rules", rankdir="LR", nodesep="0.2", ranksep="0.3")
     drawn.attr("node", margin="0.14,0.08")
     for start in starts:
         drawn.node(_name(start), start, style="rounded")
