@@ -6,6 +6,7 @@ hand and drawn by hypothesis, and what the planner says of the same designs.
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 from functools import cache
@@ -19,6 +20,7 @@ from course.networks import model as network_model
 from course.planner.check import check
 from course.planner.comparison import compare
 from course.planner.document import read as read_plan
+from course.planner.document import write
 from course.planner.growth import outlook
 from tests.test_exercises import cells_with_tests, marks, read
 
@@ -66,9 +68,10 @@ def lost(**design):
     return [task for task in TASKS if problem(task, **design)]
 
 
-def plan(model, ranges, pools):
+def plan_of(design):
     """The design as the planner reads it, among all that the company has."""
-    return json.dumps({**solved()["start"], **ranges, "model": model, "pools": pools})
+    own = {"model": design["model"], "pools": design["pools"]}
+    return json.dumps(solved()["start"] | design["ranges"] | own)
 
 
 def overlay(*vnet, nodes="10.250.16.0/24", pods="10.64.0.0/16", **others):
@@ -137,8 +140,25 @@ def test_any_design_that_works_gets_all_points(design):
 
 @pytest.mark.parametrize("design", VALID.values(), ids=VALID)
 def test_the_planner_finds_no_error_in_it_either(design):
-    report, works = check([plan(design["model"], design["ranges"], design["pools"])])
+    report, works = check([plan_of(design)])
     assert works, report
+
+
+@pytest.mark.parametrize("design", VALID.values(), ids=VALID)
+def test_what_the_planner_exports_can_be_pasted(design):
+    """JSON of ranges and pools is Python too."""
+    exported = json.loads(write(read_plan(plan_of(design))))
+    parts = {"ranges": {name: exported[name] for name in design["ranges"] if name in exported}}
+    parts["pools"] = exported["pools"]
+    pasted = {name: ast.literal_eval(json.dumps(part, indent=2)) for name, part in parts.items()}
+    assert lost(**design | pasted) == []
+
+
+def test_the_tests_know_the_company_that_learners_are_told_of():
+    told = solved()["company"]
+    for text in (told["given"], *told["peered"].values(), *told["on_premises"].values()):
+        assert f'"{text}"' in sources()["ranges-tests"]
+        assert any(text in cell.source for cell in notebook().cells if cell.id == "company-prompt")
 
 
 # each fault, and the tasks whose points it costs
@@ -259,8 +279,8 @@ def test_the_tests_agree_with_the_planner_on_what_works(design):
     found = [problem("ranges", **design), problem("pools", **design)]
     if any(words in said for said in found for words in COMPANYS_OWN):
         return
-    plan_of = compare(read_plan(plan(**design)))
-    assert (found == ["", ""]) == plan_of.judged.works, (found, plan_of.judged.errors)
+    judged = compare(read_plan(plan_of(design))).judged
+    assert (found == ["", ""]) == judged.works, (found, judged.errors)
 
 
 @settings(max_examples=30, deadline=None)
@@ -270,7 +290,7 @@ def test_what_breaks_first_is_what_the_planner_says(design):
     model, ranges, pools = design["model"], design["ranges"], design["pools"]
     found = solved()["breaks_at"](model, ranges, pools, "work", 2)
     assert problem("breaks", **design) == ""
-    growth = outlook(read_plan(plan(**design)), network_model(model)).growth("work", "nodes")
+    growth = outlook(read_plan(plan_of(design)), network_model(model)).growth("work", "nodes")
     if growth.fits is None:
         assert growth.breaks_at == min(found.values())
     else:
