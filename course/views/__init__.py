@@ -7,6 +7,7 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 
 from course.views.batches import batches_over_time
 from course.views.calculators import node_subnet_calculator
+from course.views.cni import list_explorer, plugin_call, reservations
 from course.views.comparison import show_comparison
 from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
@@ -26,9 +27,12 @@ __all__ = [
     "cluster_picture",
     "course_map",
     "doctor",
+    "list_explorer",
     "node_addresses",
     "node_subnet_calculator",
     "planner",
+    "plugin_call",
+    "reservations",
     "sequence",
     "show",
     "show_comparison",

@@ -1,0 +1,214 @@
+"""The CNI contract in pictures: one call of a plugin, the addresses that host-local has given out;
+and the configuration lists of AKS nodes, field by field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+from netaddr import IPAddress, IPNetwork
+
+from course.addresses import canonical, parse_range
+from course.cni.aks import FIELDS, LISTS, fields
+from course.cni.kubenet import containerd_list
+from course.cni.runtime import PluginCall
+from course.errors import InputError
+from course.laboratory import Lab
+from course.views.fields import LABEL_WIDTH
+from course.views.html import note, table
+from course.views.pictures import Picture, graph_of
+from course.views.svg import box, page, text
+
+SHOWN = ("CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME")
+# what a learner may choose from; each with where it was read
+CHOICES: Mapping[str, Mapping[str, Any]] = {
+    "kubenet, node range 10.244.0.0/24": containerd_list(["10.244.0.0/24"]),
+    "Azure CNI, node subnet": LISTS["azure-linux"].conflist,
+    "Azure CNI Overlay": LISTS["azure-linux-swift-overlay"].conflist,
+    "Azure CNI powered by Cilium": LISTS["azilium"].conflist,
+}
+
+
+def plugin_call(call: PluginCall) -> Picture:
+    """One call of a plugin: what the runtime hands in, which program it starts, what comes out.
+
+    >>> from course.scenarios import small_cluster
+    >>> from course.world import build
+    >>> world = build(small_cluster("kubenet"))
+    >>> print(plugin_call(world.calls["web-1"][0]).alt)
+    The runtime starts the program bridge with an environment and a JSON document; bridge asks \
+host-local for an address, prints a result, and ends.
+    """
+    environment = [f"{name}={_short(call.environment[name])}" for name in SHOWN]
+    written, made = list(_written(call.stdin)), list(_made(call))
+    ipam = call.stdin.get("ipam", {}).get("type", "")
+    graph = graph_of("call", rankdir="LR", ranksep="0.35")
+    graph.node("environment", _lines("environment: what, and for whom", environment))
+    graph.node("stdin", _lines("standard input: how", written))
+    graph.node("plugin", call.plugin, shape="box", style="rounded,bold")
+    graph.node("stdout", _lines("standard output: the result", made))
+    graph.edge("environment", "plugin")
+    graph.edge("stdin", "plugin")
+    graph.edge("plugin", "stdout")
+    asks = f"{call.plugin} prints a result, and ends."
+    if ipam:
+        graph.node("ipam", ipam, style="rounded")
+        graph.edge("plugin", "ipam", label=" an address? ", dir="both", style="dashed")
+        asks = f"{call.plugin} asks {ipam} for an address, prints a result, and ends."
+    alt = f"The runtime starts the program {call.plugin} with an environment and a JSON document; "
+    words = [f"Environment: {'; '.join(environment)}.", f"Standard input: {'; '.join(written)}."]
+    return Picture.of_graph(
+        graph, alt + asks, [*words, f"Standard output: {'; '.join(made)}.", asks]
+    )
+
+
+def reservations(
+    lab: Lab, node: str, network: str, subnet: str, running: Collection[str] = ()
+) -> Picture:
+    """The addresses of a range, and for whom host-local has reserved them: from the files on a
+    node of a lab.
+
+    `running` are the ids of the containers that run: a reservation of anybody else is stale. Raises
+    InputError for a range of more than 16 addresses.
+    """
+    read = (
+        f"cd /var/lib/cni/networks/{network}; "
+        "for file in *.*.*.*; do echo $file $(head -n 1 $file); done"
+    )
+    said = lab.run(node, ["sh", "-c", read])
+    told = (line.split() for line in said.splitlines())
+    return slots(subnet, {each[0]: each[1] for each in told if len(each) == 2}, running)
+
+
+def slots(subnet: str, owners: Mapping[str, str], running: Collection[str] = ()) -> Picture:
+    """The addresses of a small range, each as a box that says what it is.
+
+    >>> print(slots("10.99.0.0/29", {"10.99.0.2": "mine"}, ["mine"]).alt)
+    The 8 addresses of 10.99.0.0/29: 1 network, 1 gateway, 1 reserved, 4 free, 1 broadcast.
+    """
+    network = parse_range(subnet, version=4)
+    if not 4 <= network.size <= 16:
+        raise InputError(subnet, "is too large for this picture, or too small.", "Take a /28.")
+    told = [(canonical(ip), *_kind(ip, network, owners, running)) for ip in network]
+    kinds = [kind for _, kind, _ in told]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    width, height, across = 96, 62, min(8, network.size)
+    drawn = _HATCHING
+    for number, (address, kind, owner) in enumerate(told):
+        x, y = 4 + number % across * width, 4 + number // across * height
+        drawn += box(x, y, width - 6, height - 6, *LOOKS[kind])
+        for line, words in enumerate((address, kind, owner)):
+            drawn += text(x + 45, y + 17 + 16 * line, words, "middle", bold=not line, rim=True)
+    rows = -(-network.size // across)
+    words = [f"{address}: {kind} {owner}".rstrip() for address, kind, owner in told]
+    alt = f"The {network.size} addresses of {canonical(network)}: {counts}."
+    return Picture(page(across * width + 4, rows * height + 4, drawn), alt, words)
+
+
+class ListExplorer(widgets.VBox):
+    """A choice of configuration lists, and below it every field of the chosen one."""
+
+    def __init__(self) -> None:
+        self.choice = widgets.Dropdown(
+            options=list(CHOICES), description="Configuration list",
+            style={"description_width": LABEL_WIDTH}, layout=widgets.Layout(width="36em"),
+        )  # fmt: skip
+        self.result = widgets.HTML()
+        super().__init__([self.choice, self.result])
+        self.choice.observe(lambda _: self.update(), names="value")
+        self.update()
+
+    def update(self) -> None:
+        """Show the fields of the chosen list."""
+        rows = [
+            [f"<code>{escape(path)}</code>", f"<code>{escape(value)}</code>", escape(meaning)]
+            for path, value, meaning in explained(CHOICES[self.choice.value])
+        ]
+        head = ["field", "value", "what it says"]
+        self.result.value = table(escape(self.choice.value), head, rows) + note(
+            "Lists of Azure and AKS as they stand in the source of their makers."
+        )
+
+
+def list_explorer() -> ListExplorer:
+    """The configuration lists of AKS nodes, field by field."""
+    return ListExplorer()
+
+
+def explained(conflist: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Every field of a list: its path, its value, what it says. Plugins are numbered.
+
+    >>> next(explained({"plugins": [{"type": "bridge"}]}))
+    ('plugin 1: type', 'bridge', "the plugin's program, looked up in /opt/cni/bin")
+    """
+    numbered = {key: value for key, value in conflist.items() if key != "plugins"}
+    for path, value in fields(numbered):
+        yield path, str(value), FIELDS.get(path, "")
+    for number, plugin in enumerate(conflist.get("plugins", ()), 1):
+        for path, value in fields({"plugins": [plugin]}):
+            bare = path.removeprefix("plugins.")
+            yield f"plugin {number}: {bare}", _value(value), FIELDS.get(path, "")
+
+
+LOOKS = {
+    "network": ("#d9d9d9",), "gateway": ("#d9d9d9",), "broadcast": ("#d9d9d9",),
+    "free": ("#fff", 'stroke-dasharray="4 3"'), "reserved": ("#dbe8f5",),
+    "stale": ("url(#stale)", 'stroke-width="3"'),
+}  # fmt: skip
+_HATCHING = (
+    '<defs><pattern id="stale" width="8" height="8" patternUnits="userSpaceOnUse">'
+    '<rect width="8" height="8" fill="#fff"/><path d="M0 8 L8 0" stroke="#555"/></pattern></defs>'
+)
+
+
+def _kind(
+    ip: IPAddress, network: IPNetwork, owners: Mapping[str, str], running: Collection[str]
+) -> tuple[str, str]:
+    place = int(ip) - network.first
+    kept = {0: "network", 1: "gateway", network.size - 1: "broadcast"}
+    if place in kept:
+        return kept[place], ""
+    owner = owners.get(canonical(ip), "")
+    if not owner:
+        return "free", ""
+    return ("reserved" if owner in running or not running else "stale"), owner
+
+
+def _written(stdin: Mapping[str, Any]) -> Iterator[str]:
+    """The fields of a configuration that tell a plugin most."""
+    for key in ("cniVersion", "name", "type", "bridge"):
+        if key in stdin:
+            yield f"{key}: {stdin[key]}"
+    ipam = stdin.get("ipam", {})
+    if ipam:
+        yield f"ipam.type: {ipam['type']}"
+    for ranges in ipam.get("ranges", ()):
+        yield from (f"ipam range: {each['subnet']}" for each in ranges)
+
+
+def _made(call: PluginCall) -> Iterator[str]:
+    """What a result tells most."""
+    if not call.expected:
+        yield "nothing"
+        return
+    for each in call.expected.interfaces:
+        where = "in the pod" if each.sandbox else "on the node"
+        yield f"interface {each.name or 'veth...'} {where}"
+    for ip in call.expected.ips:
+        yield f"address {ip.address}, gateway {ip.gateway}"
+
+
+def _lines(title: str, lines: list[str]) -> str:
+    """A title, and lines below it, all at the left."""
+    return "".join(f"{line}\\l" for line in (f"{title}", "", *lines))
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 20 else f"{value[:12]}..."
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
