@@ -9,6 +9,7 @@ from course.views.batches import batches_over_time
 from course.views.calculators import node_subnet_calculator
 from course.views.cni import list_explorer, plugin_call, reservations
 from course.views.comparison import show_comparison
+from course.views.express import express
 from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.planner_app import planner
@@ -28,6 +29,7 @@ __all__ = [
     "course_map",
     "doctor",
     "list_explorer",
+    "express",
     "node_addresses",
     "node_subnet_calculator",
     "planner",

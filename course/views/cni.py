@@ -19,8 +19,8 @@ from course.errors import InputError
 from course.laboratory import Lab
 from course.views.fields import LABEL_WIDTH
 from course.views.html import note, table
-from course.views.pictures import Picture, graph_of
-from course.views.svg import box, page, text
+from course.views.pictures import Picture
+from course.views.svg import box, page, text, width_of
 
 SHOWN = ("CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME")
 # what a learner may choose from; each with where it was read
@@ -42,27 +42,21 @@ def plugin_call(call: PluginCall) -> Picture:
     The runtime starts the program bridge with an environment and a JSON document; bridge asks \
 host-local for an address, prints a result, and ends.
     """
-    environment = [f"{name}={_short(call.environment[name])}" for name in SHOWN]
-    written, made = list(_written(call.stdin)), list(_made(call))
+    columns = {
+        "environment: what, and for whom": [
+            f"{name}={_short(call.environment[name])}" for name in SHOWN
+        ],
+        "standard input: how": [*_written(call.stdin)],
+        "standard output: the result": [*_made(call)],
+    }
     ipam = call.stdin.get("ipam", {}).get("type", "")
-    graph = graph_of("call", rankdir="LR", ranksep="0.35")
-    graph.node("environment", _lines("environment: what, and for whom", environment))
-    graph.node("stdin", _lines("standard input: how", written))
-    graph.node("plugin", call.plugin, shape="box", style="rounded,bold")
-    graph.node("stdout", _lines("standard output: the result", made))
-    graph.edge("environment", "plugin")
-    graph.edge("stdin", "plugin")
-    graph.edge("plugin", "stdout")
-    asks = f"{call.plugin} prints a result, and ends."
-    if ipam:
-        graph.node("ipam", ipam, style="rounded")
-        graph.edge("plugin", "ipam", label=" an address? ", dir="both", style="dashed")
-        asks = f"{call.plugin} asks {ipam} for an address, prints a result, and ends."
-    alt = f"The runtime starts the program {call.plugin} with an environment and a JSON document; "
-    words = [f"Environment: {'; '.join(environment)}.", f"Standard input: {'; '.join(written)}."]
-    return Picture.of_graph(
-        graph, alt + asks, [*words, f"Standard output: {'; '.join(made)}.", asks]
+    asks = f" asks {ipam} for an address," if ipam else ""
+    alt = (
+        f"The runtime starts the program {call.plugin} with an environment and a JSON document; "
+        f"{call.plugin}{asks} prints a result, and ends."
     )
+    words = [f"{title}: {'; '.join(lines)}." for title, lines in columns.items()]
+    return Picture(_call_svg(columns, call.plugin, ipam), alt, words)
 
 
 def reservations(
@@ -201,9 +195,50 @@ def _made(call: PluginCall) -> Iterator[str]:
         yield f"address {ip.address}, gateway {ip.gateway}"
 
 
-def _lines(title: str, lines: list[str]) -> str:
-    """A title, and lines below it, all at the left."""
-    return "".join(f"{line}\\l" for line in (f"{title}", "", *lines))
+def _call_svg(columns: Mapping[str, list[str]], plugin: str, ipam: str) -> str:
+    """What goes in at the left, the program in the middle, what comes out at the right."""
+    tables = [_table(title, lines) for title, lines in columns.items()]
+    (first, second, result), left = tables, max(tables[0][1], tables[1][1])
+    middle = max(width_of(each, bold=True) for each in (plugin, ipam)) + 24
+    at, right = left + 56, left + middle + 112
+    height = max(first[2] + second[2] + 12, 150)
+    drawn = _ARROW + first[0] + f'<g transform="translate(0 {first[2] + 12})">{second[0]}</g>'
+    drawn += f'<g transform="translate({right:.1f} {height / 2 - result[2] / 2:.1f})">{result[0]}</g>'
+    here = height / 2
+    drawn += box(at, here - 18, middle, 36, "#dbe8f5", 'rx="8" stroke-width="2"')
+    drawn += text(at + middle / 2, here + 5, plugin, "middle", bold=True)
+    drawn += _arrow(left, first[2] / 2, at, here - 8) + _arrow(at + middle, here, right, here)
+    drawn += _arrow(left, first[2] + 12 + second[2] / 2, at, here + 8)
+    if ipam:
+        x, y = at + middle / 2, here + 74
+        drawn += _arrow(x - 6, here + 18, x - 6, y - 16) + _arrow(x + 6, y - 16, x + 6, here + 18)
+        drawn += box(at, y - 16, middle, 32, "#fff", 'rx="8" stroke-dasharray="5 3"')
+        drawn += text(x, y + 5, ipam, "middle", bold=True)
+        height = max(height, y + 20)
+    return page(right + result[1] + 4, height + 4, drawn)
+
+
+def _table(title: str, lines: list[str]) -> tuple[str, float, float]:
+    """A box of lines below a title, its width and its height."""
+    width = max(width_of(title, bold=True), *map(width_of, lines)) + 20
+    height = 30 + 18 * len(lines)
+    drawn = box(2, 2, width - 4, height - 4) + text(10, 20, title, bold=True)
+    for number, line in enumerate(lines):
+        drawn += text(10, 40 + 18 * number, line)
+    return drawn, width, height
+
+
+def _arrow(x: float, y: float, to_x: float, to_y: float) -> str:
+    return (
+        f'<path d="M{x:.1f} {y:.1f} L{to_x:.1f} {to_y:.1f}" stroke="#000" fill="none" '
+        'marker-end="url(#tip-of-call)"/>'
+    )
+
+
+_ARROW = (
+    '<defs><marker id="tip-of-call" viewBox="0 0 10 10" refX="10" refY="5" markerWidth="8" '
+    'markerHeight="8" orient="auto-start-reverse"><path d="M0 0 L10 5 L0 10 z"/></marker></defs>'
+)
 
 
 def _short(value: str) -> str:
