@@ -55,8 +55,8 @@ host-local for an address, prints a result, and ends.
         f"The runtime starts the program {call.plugin} with an environment and a JSON document; "
         f"{call.plugin}{asks} prints a result, and ends."
     )
-    words = [f"{title}: {'; '.join(lines)}." for title, lines in columns.items()]
-    return Picture(_call_svg(columns, call.plugin, ipam), alt, words)
+    told = [f"{title}: {'; '.join(lines)}." for title, lines in columns.items()]
+    return Picture(_call_svg(columns, call.plugin, ipam), alt, told)
 
 
 def reservations(
@@ -94,8 +94,8 @@ def slots(subnet: str, owners: Mapping[str, str], running: Collection[str] = ())
     for number, (address, kind, owner) in enumerate(told):
         x, y = 4 + number % across * width, 4 + number // across * height
         drawn += box(x, y, width - 6, height - 6, *LOOKS[kind])
-        for line, words in enumerate((address, kind, owner)):
-            drawn += text(x + 45, y + 17 + 16 * line, words, "middle", bold=not line, rim=True)
+        for line, said in enumerate((address, kind, owner)):
+            drawn += text(x + 45, y + 17 + 16 * line, said, "middle", bold=not line, rim=True)
     rows = -(-network.size // across)
     words = [f"{address}: {kind} {owner}".rstrip() for address, kind, owner in told]
     alt = f"The {network.size} addresses of {canonical(network)}: {counts}."
@@ -181,6 +181,8 @@ def _written(stdin: Mapping[str, Any]) -> Iterator[str]:
         yield f"ipam.type: {ipam['type']}"
     for ranges in ipam.get("ranges", ()):
         yield from (f"ipam range: {each['subnet']}" for each in ranges)
+    if "prevResult" in stdin:
+        yield "prevResult: what the plugin before printed"
 
 
 def _made(call: PluginCall) -> Iterator[str]:
@@ -197,35 +199,45 @@ def _made(call: PluginCall) -> Iterator[str]:
 
 def _call_svg(columns: Mapping[str, list[str]], plugin: str, ipam: str) -> str:
     """What goes in at the left, the program in the middle, what comes out at the right."""
-    tables = [_table(title, lines) for title, lines in columns.items()]
-    (first, second, result), left = tables, max(tables[0][1], tables[1][1])
+    wide = max(_width(title, lines) for title, lines in [*columns.items()][:2])
+    first, second, result = (_table(*each, wide) for each in columns.items())
     middle = max(width_of(each, bold=True) for each in (plugin, ipam)) + 24
-    at, right = left + 56, left + middle + 112
-    height = max(first[2] + second[2] + 12, 150)
-    drawn = _ARROW + first[0] + f'<g transform="translate(0 {first[2] + 12})">{second[0]}</g>'
-    drawn += f'<g transform="translate({right:.1f} {height / 2 - result[2] / 2:.1f})">{result[0]}</g>'
+    at, right = wide + 56, wide + middle + 112
+    height = max(first[1] + second[1] + 12, 150)
     here = height / 2
+    drawn = _ARROW + first[0] + _moved(second[0], 0, first[1] + 12)
+    drawn += _moved(result[0], right, here - result[1] / 2)
     drawn += box(at, here - 18, middle, 36, "#dbe8f5", 'rx="8" stroke-width="2"')
     drawn += text(at + middle / 2, here + 5, plugin, "middle", bold=True)
-    drawn += _arrow(left, first[2] / 2, at, here - 8) + _arrow(at + middle, here, right, here)
-    drawn += _arrow(left, first[2] + 12 + second[2] / 2, at, here + 8)
+    drawn += _arrow(wide, first[1] / 2, at, here - 8) + _arrow(at + middle, here, right, here)
+    drawn += _arrow(wide, first[1] + 12 + second[1] / 2, at, here + 8)
     if ipam:
         x, y = at + middle / 2, here + 74
         drawn += _arrow(x - 6, here + 18, x - 6, y - 16) + _arrow(x + 6, y - 16, x + 6, here + 18)
         drawn += box(at, y - 16, middle, 32, "#fff", 'rx="8" stroke-dasharray="5 3"')
         drawn += text(x, y + 5, ipam, "middle", bold=True)
         height = max(height, y + 20)
-    return page(right + result[1] + 4, height + 4, drawn)
+    out = [*columns.items()][2]
+    return page(right + max(_width(*out), wide) + 4, height + 4, drawn)
 
 
-def _table(title: str, lines: list[str]) -> tuple[str, float, float]:
-    """A box of lines below a title, its width and its height."""
-    width = max(width_of(title, bold=True), *map(width_of, lines)) + 20
+def _width(title: str, lines: list[str]) -> float:
+    """How wide a box of lines below a title is."""
+    return max(width_of(title, bold=True), *map(width_of, lines)) + 20
+
+
+def _table(title: str, lines: list[str], least: float) -> tuple[str, float]:
+    """A box of lines below a title, and its height."""
     height = 30 + 18 * len(lines)
-    drawn = box(2, 2, width - 4, height - 4) + text(10, 20, title, bold=True)
+    wide = max(_width(title, lines), least)
+    drawn = box(2, 2, wide - 4, height - 4) + text(10, 20, title, bold=True)
     for number, line in enumerate(lines):
         drawn += text(10, 40 + 18 * number, line)
-    return drawn, width, height
+    return drawn, height
+
+
+def _moved(drawn: str, x: float, y: float) -> str:
+    return f'<g transform="translate({x:.1f} {y:.1f})">{drawn}</g>'
 
 
 def _arrow(x: float, y: float, to_x: float, to_y: float) -> str:
