@@ -105,7 +105,7 @@ class TestEveryNotebook:
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if target.startswith("#"):
                 assert target[1:] in headings, target
-            elif not re.match(r"https://|fact:|calc:|given:", target):
+            elif not re.match(r"https://|fact:|calc:|given:|shown:", target):
                 assert (file.parent / target).exists(), target
 
     def test_its_pictures_have_alternative_texts(self, file):
