@@ -6,7 +6,7 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 """
 
 from course.views.batches import batches_over_time
-from course.views.calculators import node_subnet_calculator
+from course.views.calculators import node_subnet_calculator, static_blocks_calculator
 from course.views.cni import list_explorer, plugin_call, reservations
 from course.views.comparison import show_comparison
 from course.views.express import express
@@ -43,5 +43,6 @@ __all__ = [
     "show_trace",
     "source_seen",
     "sources",
+    "static_blocks_calculator",
     "subnet_use",
 ]
