@@ -67,6 +67,11 @@ class TestReservations:
         assert "10.99.0.2: reserved mine" in picture.words
         assert "10.99.0.4: stale gone" in picture.words
 
+    def test_where_nothing_runs_all_are_stale_and_where_nobody_knows_none_is(self):
+        owners = {"10.99.0.2": "a", "10.99.0.3": "b"}
+        assert "2 stale" in slots(RANGE, owners, []).alt
+        assert "2 reserved" in slots(RANGE, owners).alt
+
     def test_stale_is_told_by_pattern_line_and_text(self):
         stale, fine = (slots(RANGE, {"10.99.0.4": "a"}, [who]).drawing for who in ("b", "a"))
         for told in ('fill="url(#stale)"', 'stroke-width="3"', ">stale<"):

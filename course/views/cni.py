@@ -60,16 +60,16 @@ host-local for an address, prints a result, and ends.
 
 
 def reservations(
-    lab: Lab, node: str, network: str, subnet: str, running: Collection[str] = ()
+    lab: Lab, node: str, network: str, subnet: str, running: Collection[str] | None = None
 ) -> Picture:
     """The addresses of a range, and for whom host-local has reserved them: from the files on a
     node of a lab.
 
-    `running` are the ids of the containers that run: a reservation of anybody else is stale. Raises
-    InputError for a range of more than 16 addresses.
+    `running` are the ids of the containers that run, if they are known: a reservation of anybody
+    else is stale. Raises InputError for a range of more than 16 addresses.
     """
     read = (
-        f"cd /var/lib/cni/networks/{network}; "
+        f"cd /var/lib/cni/networks/{network} && "
         "for file in *.*.*.*; do echo $file $(head -n 1 $file); done"
     )
     said = lab.run(node, ["sh", "-c", read])
@@ -77,7 +77,9 @@ def reservations(
     return slots(subnet, {each[0]: each[1] for each in told if len(each) == 2}, running)
 
 
-def slots(subnet: str, owners: Mapping[str, str], running: Collection[str] = ()) -> Picture:
+def slots(
+    subnet: str, owners: Mapping[str, str], running: Collection[str] | None = None
+) -> Picture:
     """The addresses of a small range, each as a box that says what it is.
 
     >>> print(slots("10.99.0.0/29", {"10.99.0.2": "mine"}, ["mine"]).alt)
@@ -159,7 +161,7 @@ _HATCHING = (
 
 
 def _kind(
-    ip: IPAddress, network: IPNetwork, owners: Mapping[str, str], running: Collection[str]
+    ip: IPAddress, network: IPNetwork, owners: Mapping[str, str], running: Collection[str] | None
 ) -> tuple[str, str]:
     place = int(ip) - network.first
     kept = {0: "network", 1: "gateway", network.size - 1: "broadcast"}
@@ -168,7 +170,7 @@ def _kind(
     owner = owners.get(canonical(ip), "")
     if not owner:
         return "free", ""
-    return ("reserved" if owner in running or not running else "stale"), owner
+    return ("reserved" if running is None or owner in running else "stale"), owner
 
 
 def _written(stdin: Mapping[str, Any]) -> Iterator[str]:
