@@ -7,6 +7,7 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 
 from course.views.batches import batches_over_time
 from course.views.calculators import node_subnet_calculator, static_blocks_calculator
+from course.views.cni import list_explorer, plugin_call, reservations
 from course.views.comparison import show_comparison
 from course.views.express import express
 from course.views.lessons import begin, course_map, doctor, sources
@@ -36,14 +37,17 @@ __all__ = [
     "doctor",
     "express",
     "four_answers",
+    "list_explorer",
     "node_addresses",
     "node_subnet_calculator",
     "node_wiring",
     "planner",
+    "plugin_call",
     "pod_range_calculator",
     "pod_range_use",
     "pod_routes",
     "reach_explorer",
+    "reservations",
     "rules_hit",
     "sequence",
     "service_explorer",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEW_MOUNTS, NEW_NETWORK = 0x00020000, 0x40000000  # of linux/sched.h
-BIND, RECURSIVE, DETACH = 4096, 16384, 2  # of linux/mount.h
+BIND, RECURSIVE, SHARED, DETACH = 4096, 16384, 1 << 20, 2  # of linux/mount.h
 OWN_FOLDERS = ("/etc/cni", "/var/lib/cni")  # of each host; whatever the machine has there is hidden
 
 
@@ -20,6 +20,9 @@ def prepare() -> None:
     mount("tmpfs", "/run", "tmpfs")
     for folder in ("/run/machine", "/run/netns", "/run/hosts"):
         os.mkdir(folder)
+    # shared: what `ip netns add` mounts there in one command, the next one sees
+    mount("tmpfs", "/run/netns", "tmpfs")
+    mount("tmpfs", "/run/netns", flags=SHARED)
     for folder in OWN_FOLDERS:
         make_room(Path(folder))
 
