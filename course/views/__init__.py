@@ -8,6 +8,8 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 from course.views.batches import batches_over_time
 from course.views.calculators import node_subnet_calculator
 from course.views.comparison import show_comparison
+from course.views.kubenet import kubenet_picture, sources_seen
+from course.views.kubenet_explorer import kubenet_explorer
 from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.planner_app import planner
@@ -26,6 +28,8 @@ __all__ = [
     "cluster_picture",
     "course_map",
     "doctor",
+    "kubenet_explorer",
+    "kubenet_picture",
     "node_addresses",
     "node_subnet_calculator",
     "planner",
@@ -37,5 +41,6 @@ __all__ = [
     "show_trace",
     "source_seen",
     "sources",
+    "sources_seen",
     "subnet_use",
 ]
