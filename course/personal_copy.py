@@ -1,4 +1,4 @@
-"""The learner's own copy of lessons and exercises: the folder my-course in the course's root.
+"""The learner's own copy of lessons, exercises and reference pages: the folder my-course.
 
 Notes and answers are written there, so a new version of the course never collides with them. What
 a learner has changed is never overwritten: the new version is laid beside it. A notebook that was
@@ -101,8 +101,9 @@ def _check(root: Path, file: str = "lessons") -> None:
 
 
 def _course_files(root: Path) -> Iterator[Path]:
-    """The files that are handed out, from the root: notebooks and what lies beside them."""
-    for folder in ("lessons", "exercises"):
+    """The files that are handed out, from the root: notebooks, what lies beside them, and the
+    pages to look things up."""
+    for folder in ("lessons", "exercises", "reference"):
         for path in sorted((root / folder).rglob("*")):
             file = path.relative_to(root)
             hidden = any(part.startswith((".", "__")) for part in file.parts)

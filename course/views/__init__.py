@@ -8,6 +8,7 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 from course.views.batches import batches_over_time
 from course.views.calculators import node_subnet_calculator
 from course.views.comparison import show_comparison
+from course.views.express import express
 from course.views.kubenet import kubenet_picture, sources_seen
 from course.views.kubenet_explorer import kubenet_explorer
 from course.views.lessons import begin, course_map, doctor, sources
@@ -28,6 +29,7 @@ __all__ = [
     "cluster_picture",
     "course_map",
     "doctor",
+    "express",
     "kubenet_explorer",
     "kubenet_picture",
     "node_addresses",
