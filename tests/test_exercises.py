@@ -270,7 +270,9 @@ def equal_of_another_type(value):
         return int(value)
     if isinstance(value, int):
         return float(value)
-    return type("Text", (str,), {})(value) if isinstance(value, str) else value
+    if isinstance(value, str | list | dict):
+        return type("Another", (type(value),), {})(value)
+    return value
 
 
 @pytest.fixture
