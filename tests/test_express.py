@@ -27,7 +27,7 @@ def commit(path, place, text):
 
 
 def test_nothing_is_asked_before_the_learner_opens_it(path):
-    assert [type(child).__name__ for child in path.children] == ["Button", "HTML"]
+    assert [type(child).__name__ for child in path.children] == ["HBox", "HTML"]
     assert "0 of 2" in path.said.value
 
 

@@ -44,7 +44,7 @@ def test_every_claim_has_a_verdict_a_source_and_a_place():
     assert len(CLAIMS) >= 97
     for claim in CLAIMS:
         assert claim["verdict"] in VERDICTS, claim["said"]
-        assert claim["source"] or claim["verdict"] == "unverified", claim["said"]
+        assert claim["sources"] or claim["verdict"] == "unverified", claim["said"]
         assert claim["place"], claim["said"]
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from course.curriculum import Lesson, lesson, lessons
 from course.personal_copy import ROOT
@@ -81,8 +82,10 @@ def symptoms() -> str:
 def claims() -> str:
     """What well-read pages say about AKS networking, what is true, and where the course tells."""
     parts = [page("What is said, and what is true", CLAIMS_ABOUT)]
-    for document in tomllib.loads((FOLDER / "claims.toml").read_text("utf-8"))["document"]:
-        rows = [claim_row(each) for each in document["claim"]]
+    told = tomllib.loads((FOLDER / "claims.toml").read_text("utf-8"))
+    cited = {key: citation(**source) for key, source in told["source"].items()}
+    for document in told["document"]:
+        rows = [claim_row(each, cited) for each in document["claim"]]
         head = ["| is said | verdict | right is | source | taught |", "|---|---|---|---|---|"]
         parts += [f"## {document['title']}", document["about"], "\n".join([*head, *rows])]
     return joined(parts)
@@ -92,14 +95,20 @@ CLAIMS_ABOUT = (
     "This course grew from five pages that learners find when they search, and from the vendor's "
     "own. Each of their claims was held against documentation, release notes and source. "
     "Verdicts: true, outdated (was true once), wrong (never was), misleading (half true), "
-    "unverified (no source was found)."
+    "disputed (the vendor's pages disagree), unverified (no source was found)."
 )
 
 
-def claim_row(claim: dict[str, str]) -> str:
+def claim_row(claim: Mapping[str, Any], cited: Mapping[str, str]) -> str:
     """One claim as a row of its table."""
-    told = (claim["said"], claim["verdict"], claim["right"], claim["source"], place(claim["place"]))
+    sources = "; ".join(cited[key] for key in claim["sources"])
+    told = (claim["said"], claim["verdict"], claim["right"], sources, place(claim["place"]))
     return "| " + " | ".join(told) + " |"
+
+
+def citation(title: str, url: str, date: str) -> str:
+    """A source with its date."""
+    return f"[{title}]({url}), {date}"
 
 
 def place(where: str) -> str:

@@ -6,7 +6,7 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 """
 
 from course.views.batches import batches_over_time
-from course.views.calculators import node_subnet_calculator
+from course.views.calculators import node_subnet_calculator, static_blocks_calculator
 from course.views.comparison import show_comparison
 from course.views.express import express
 from course.views.kubenet import kubenet_picture, sources_seen
@@ -44,5 +44,6 @@ __all__ = [
     "source_seen",
     "sources",
     "sources_seen",
+    "static_blocks_calculator",
     "subnet_use",
 ]

@@ -41,7 +41,7 @@ class ExpressPath(widgets.VBox):
         self.opener = widgets.Button(description=OPEN, layout=widgets.Layout(width="auto"))
         self.opener.on_click(lambda _: self._show())
         self.said = widgets.HTML(note(self.verdict))
-        super().__init__([self.opener, self.said])
+        super().__init__([widgets.HBox([self.opener]), self.said])
 
     @property
     def verdict(self) -> str:
