@@ -51,7 +51,7 @@ def test_the_sources_are_those_that_are_predicted(world):
     assert len(words) == 7
     assert "web-3 (on another node) sees 10.244.0.2, the pod." in words
     assert "peer (in a peered network) sees 10.240.0.4, its node." in words
-    assert "internet (on the internet) sees 198.51.100.4." in words
+    assert "internet (a public server) sees 198.51.100.4." in words
 
 
 def test_the_sources_follow_the_rules_of_the_nodes():

@@ -73,7 +73,7 @@ office: 10.240.0.4, its node; internet: 198.51.100.4.
     - vm-2 (in another subnet) sees 10.240.0.4, its node.
     - peer (in a peered network) sees 10.240.0.4, its node.
     - office (on premises) sees 10.240.0.4, its node.
-    - internet (on the internet) sees 198.51.100.4.
+    - internet (a public server) sees 198.51.100.4.
     """
     places = _places(world, pod)
     node = world.topology.cluster.pod(pod).node
@@ -109,7 +109,7 @@ def _places(world: World, pod: str) -> Mapping[str, tuple[int, str]]:
 def _place(topology: Topology, machine: Machine) -> str:
     subnet = topology.subnet_of(machine.address)
     if subnet is None:
-        return "on premises" if topology.on_premises_range(machine.address) else "on the internet"
+        return "on premises" if topology.on_premises_range(machine.address) else "a public server"
     home = topology.subnet(topology.cluster.subnet)
     if subnet == home:
         return "in the node subnet"

@@ -22,6 +22,7 @@ from course.trace import Disposition, Flow, Trace
 from course.views.fields import LABEL_WIDTH
 from course.views.html import note
 from course.views.kubenet import MACHINE_PORT, POD_PORT
+from course.views.questions import WIDE
 from course.views.sequence import sequence
 from course.views.traces import ending, reason
 from course.world import World, build
@@ -90,7 +91,7 @@ class KubenetExplorer(widgets.VBox):
         self.source = _choice("From", places, "web-1")
         self.destination = _choice("To", places, "web-3")
         self.parts = {
-            name: widgets.Checkbox(value=True, description=label, indent=False)
+            name: widgets.Checkbox(value=True, description=label, indent=False, layout=WIDE)
             for name, label in LABELS.items()
         }
         self.said, self.picture = widgets.HTML(), widgets.HTML()
