@@ -22,10 +22,11 @@ from math import prod
 from course.addresses import parse_address
 from course.errors import InputError, whole_number
 from course.linux.draws import odds
-from course.linux.packet import Packet
+from course.linux.packet import Packet, within
 from course.linux.passage import Step
 
 CLIENT_PORT, MOST_PORTS = 40000, 65_535
+NO_ONES = ("0.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")  # this network, multicast, broadcast
 _TOLD = ("made", "translated", "routed", "bridged", "dropped", "delivered")
 
 
@@ -49,7 +50,7 @@ class Flow:
     """One thing tried: a host sends a first packet to an address, and waits for the answer.
 
     For icmp (a ping) the port does not count, and the source port is the identifier. Raises
-    InputError for what is no IPv4 address or no port.
+    InputError for what is no IPv4 address of one host, or no port.
 
     >>> print(Flow("web-1", "10.0.0.80", 80))
     web-1 -> tcp 10.0.0.80:80
@@ -65,6 +66,7 @@ class Flow:
         if self.protocol not in ("tcp", "udp", "icmp"):
             raise InputError(self.protocol, "is no protocol of a flow.", "Use tcp, udp or icmp.")
         parse_address(self.destination, 4)
+        _demand_one_host(self.destination)
         for port in (self.port, self.source_port):
             if whole_number(port, "port") > MOST_PORTS:
                 raise InputError(port, "is no port.", f"Ports go up to {MOST_PORTS}.")
@@ -219,6 +221,19 @@ def differences(prediction: Trace, observation: Trace) -> Iterator[str]:
     ends = [(trace.disposition, trace.ended_at) for trace in (prediction, observation)]
     if ends[0] != ends[1]:
         yield "predicted {} at {}, observed {} at {}".format(*ends[0], *ends[1])
+
+
+def _demand_one_host(destination: str) -> None:
+    """Raise InputError for an address that stands for no host, or for many.
+
+    Azure carries neither broadcast nor multicast (fact azure.vnet_blocked_protocols).
+    """
+    for text in NO_ONES:
+        if within(destination, text):
+            raise InputError(
+                destination, f"is of {text}: it is the address of no host, or of many.",
+                "A flow goes to one host: give its address.",
+            )  # fmt: skip
 
 
 def _hop_in_words(hop: Hop) -> str:

@@ -15,7 +15,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from course.curriculum import lessons
+from course.curriculum import lessons, projects
 from course.exercises import generate
 from tests.conftest import ROOT
 
@@ -136,7 +136,8 @@ def test_exercises_are_generated_the_same_every_time(generated):
 
 
 def test_every_lesson_that_promises_an_exercise_has_one():
-    assert [lesson.slug for lesson in lessons() if lesson.exercise] == SLUGS
+    promised = [lesson.slug for lesson in lessons() if lesson.exercise]
+    assert [*promised, *(project.slug for project in projects())] == SLUGS
 
 
 # ---- what learners get to see ----
