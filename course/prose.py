@@ -27,7 +27,7 @@ from course.errors import InputError
 from course.facts import Fact, all_facts, fact
 
 _MARK = r"\[([^\]\[]+)\]\((fact|calc|given|shown):([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)"
-_NUMBER = r"(?<![\w.,/%#])(?<![A-Za-z_]-)\d+(?:,\d{3})*(?:\.\d+)?"
+_NUMBER = r"(?<![\w.,/%#])(?<![A-Za-z_]-)(?!0\d)\d+(?:,\d{3})*(?:\.\d+)?"
 # units whose values are written as they are, or not at all
 _LITERAL = {"date", "month", "version", "error code", "cidr", "address"}
 # after these a unit belongs to something else: "step 1 to the nodes"

@@ -16,6 +16,8 @@ from course.views.pictures import Picture, node_addresses, source_seen, subnet_u
 from course.views.planner_app import planner
 from course.views.questions import ask
 from course.views.sequence import sequence
+from course.views.service_explorer import service_explorer
+from course.views.service_rules import rules_hit, service_rules
 from course.views.spread import show_spread
 from course.views.tables import show, show_fact
 from course.views.topology_picture import cluster_picture
@@ -35,7 +37,10 @@ __all__ = [
     "node_addresses",
     "node_subnet_calculator",
     "planner",
+    "rules_hit",
     "sequence",
+    "service_explorer",
+    "service_rules",
     "show",
     "show_comparison",
     "show_fact",
