@@ -17,6 +17,8 @@ from course.recordings.tape import linux
 from course.trace import Flow, Trace
 from course.world import World
 
+MOST = 1_000_000  # bytes that a command may print
+
 
 class Live:
     """A World that was built. Raises InputError where none can be, LabError with what a tool said.
@@ -46,7 +48,9 @@ class Live:
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
         """What a command prints on a host, errors included."""
         self._touched.add(host)
-        (output,) = self.built.namespaces.run(Command(words, host, timeout=timeout))
+        (output,) = self.built.namespaces.run(Command(words, host, timeout=timeout, most=MOST))
+        if output.cut:
+            return f"{output}\n(cut after {MOST // 10**6} MB, and stopped)\n"
         return str(output) + f"(stopped after {timeout:g} s)\n" * output.late
 
     def apply(self, world: World) -> Applied:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from course.lab.agent import identity
 from course.lab.agent.client import KINDS, Client
 from course.lab.agent.job import Job
 from course.lab.agent.kernel import inside, make_host, prepare, unmake_host, write
@@ -31,6 +32,7 @@ LONGEST, LEAST = 0.8, 3  # before TCP sends anything again, after a second: so f
 def main() -> None:
     """Prepare the namespaces, and serve until the input ends."""
     prepare()
+    identity.settle()
     Agent().serve()
 
 
@@ -157,11 +159,20 @@ class Agent:
             file.chmod(0o644 if host else 0o755)
 
     def do_run(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Run commands side by side, and tell how each ended and what it said."""
+        """Run commands side by side, and tell how each ended and what it said.
+
+        Whoever asks for something else meanwhile waits no more: they are stopped.
+        """
         running = [Job(**job) for job in jobs]
         while sum(not job.over(self.ended) for job in running):
             self.turn(0.05)
+            if self.requests:
+                for job in running:
+                    job.stop()
         return [job.result() for job in running]
+
+    def do_stop(self) -> None:
+        """Nothing but that: what runs is stopped because this is asked."""
 
     # --- servers ---
 
