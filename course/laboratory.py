@@ -71,8 +71,9 @@ class Tally:
 
 
 NOT_BY_HAND = "Nobody can change a recording by hand: see what lab.apply shows."
+NOT_ADDED = "was not added when this was recorded, and nobody can be asked for an address now."
 DESCRIBE = (
-    "Give it one yourself: lab.apply(lab.topology.changed(pods=...)) predicts what it does then."
+    "Give it one yourself, as one of the pods of a description: lab.predict tells what it does."
 )
 RECORD = "COURSE_RECORD"  # names a folder: what each Lab does is written down there
 
@@ -268,17 +269,19 @@ class Lab:
         """Add a pod with whatever address is free on its node; which one, is returned.
 
         host-local is asked for it (course.free_address). Raises InputError, in its words, if none
-        is left, and where no plugins make pods, as in a recording.
+        is left, where no plugins make pods, and for a pod that was not added to a recording.
         """
         engine = self._opened()
         if not self._plugins:
             raise InputError(pod.name, "is to be made by plugins.", "Leave plugins=False out.")
-        if not engine.by_hand:
-            raise InputError(pod.name, "gets no address here: it is a recording.", DESCRIBE)
+        add, delete = (asked(self.world, pod, command) for command in ("ADD", "DEL"))
         try:
-            said = engine.run(pod.node, asked(self.world, pod, "ADD"), 10)
-        finally:  # it is pinned from now on, or not wanted any more
-            engine.run(pod.node, asked(self.world, pod, "DEL"), 10)
+            try:
+                said = engine.run(pod.node, add, 10)
+            finally:  # it is pinned from now on, or not wanted any more
+                engine.run(pod.node, delete, 10)
+        except InputError as error:
+            raise InputError(pod.name, NOT_ADDED, DESCRIBE) from error
         address = given(pod, said)
         self.apply(with_pod(self.topology, replace(pod, address=address)))
         return address

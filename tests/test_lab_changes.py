@@ -416,7 +416,7 @@ def test_a_comparison_names_what_was_changed_by_hand(lab):
 def test_a_lab_that_is_closed_changes_no_more():
     lab = Lab(small_cluster("overlay"), plugins=False)
     lab.close()
-    with pytest.raises(LabError, match="has ended"):
+    with pytest.raises(InputError, match="is closed"):
         lab.apply(lab.topology)
-    with pytest.raises(LabError, match="has ended"):
+    with pytest.raises(InputError, match="is closed"):
         lab.drift()
