@@ -297,6 +297,8 @@ def test_what_a_command_leaves_behind_of_itself_stays(lab):
 
 def interrupted(call, *words):
     """Call something, and interrupt it as Ctrl-C does, once it is under way."""
+    # where the tests run in the background, nothing interrupts them
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main = threading.main_thread().ident
     timer = threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT])
     timer.start()
