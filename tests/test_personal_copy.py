@@ -315,7 +315,7 @@ def test_an_unknown_number_names_the_lessons(root, act):
 
 
 def test_a_lesson_without_an_exercise_has_no_solution(root):
-    with pytest.raises(InputError, match="Lessons with one: 05"):
+    with pytest.raises(InputError, match="There is one of 05"):
         solution("00", root)
 
 

@@ -6,8 +6,9 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 """
 
 from course.views.batches import batches_over_time
-from course.views.calculators import node_subnet_calculator
+from course.views.calculators import node_subnet_calculator, static_blocks_calculator
 from course.views.comparison import show_comparison
+from course.views.express import express
 from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.planner_app import planner
@@ -26,6 +27,7 @@ __all__ = [
     "cluster_picture",
     "course_map",
     "doctor",
+    "express",
     "node_addresses",
     "node_subnet_calculator",
     "planner",
@@ -37,5 +39,6 @@ __all__ = [
     "show_trace",
     "source_seen",
     "sources",
+    "static_blocks_calculator",
     "subnet_use",
 ]
