@@ -6,14 +6,13 @@ import platform
 import signal
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 
 from course.lab.agent.job import LARGEST
 from course.lab.change import change
 from course.lab.construct import construct, of_data
 from course.lab.drift import drift
 from course.lab.extras import take_away
-from course.lab.namespaces import Command, LabError, Output
+from course.lab.namespaces import Command, Output
 from course.lab.observe import observe
 from course.machine import run, which
 from course.memory import Applied
@@ -23,7 +22,6 @@ from course.trace import Flow, Trace
 from course.world import World
 
 MOST = 1_000_000  # bytes that a command may print
-COUNT = "net/netfilter/nf_conntrack_count"
 
 
 class Live:
@@ -59,22 +57,15 @@ class Live:
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
         """What a command prints on a host, errors included."""
         self._touched.add(host)
-        before = self._connections()
+        namespaces = self.built.namespaces
+        before = Counter(namespaces.connections())
         try:
-            (output,) = self.built.namespaces.run(Command(words, host, timeout=timeout, most=MOST))
+            (output,) = namespaces.run(Command(words, host, timeout=timeout, most=MOST))
         finally:
-            if left := self._connections() - before:
+            if left := Counter(namespaces.connections()) - before:
                 sent = f"what {host}$ {spelled(words)} has sent is remembered"
                 self._left[f"{', '.join(left)}: {sent}"] = None
         return str(output) + _ending(output, timeout)
-
-    def _connections(self) -> Counter[str]:
-        """How many connections each host remembers, of those that are there and keep count."""
-        found = Counter[str]()
-        for name in self.built.world.by_name:
-            with suppress(LabError):
-                found[name] = self.built.namespaces.get(name, [COUNT]).get(COUNT, 0)
-        return found
 
     def apply(self, world: World) -> Applied:
         """Change what stands into another World. What is half changed is taken away."""

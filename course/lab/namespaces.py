@@ -130,6 +130,11 @@ class Namespaces:
         values = self._ask("get", host=host, paths=[*paths])
         return {path: value for path, value in zip(paths, values, strict=True) if value is not None}
 
+    def connections(self) -> dict[str, int]:
+        """How many connections each host remembers, of those that are there and keep count."""
+        found: dict[str, int] = self._ask("connections")
+        return found
+
     def place(self, files: Mapping[str, str], host: str = "") -> None:
         """Write files that stand on a host, by path; or, without one, programs below /run."""
         self._ask("place", files={**files}, host=host)

@@ -24,6 +24,7 @@ from course.lab.agent.kernel import inside, make_host, prepare, unmake_host, wri
 IPV4, EVERYTHING, OUTGOING = 0x0800, 3, 4  # of linux/if_ether.h and linux/if_packet.h
 PKTINFO, TIMESTAMP = 8, 35  # IP_PKTINFO of linux/in.h, SO_TIMESTAMPNS
 SECONDS_AND_NANOSECONDS, PACKET_INFO = struct.Struct("qq"), struct.Struct("I4s4s")
+COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 SNAP = 128  # bytes: headers, a quoted packet's headers, and the token after them
 QUIET = 15  # turns of 0.01 s without a packet, after which nobody waits any longer
 LONGEST, LEAST = 0.8, 3  # before TCP sends anything again, after a second: so few turns will do
@@ -149,6 +150,14 @@ class Agent:
         with inside(host):
             files = [Path("/proc/sys") / path for path in paths]
             return [int(file.read_text()) if file.exists() else None for file in files]
+
+    def do_connections(self) -> dict[str, int]:
+        """How many connections each host remembers, of those that are there and keep count."""
+        found = {}
+        for name in self.wires:
+            with contextlib.suppress(OSError), inside(name):
+                found[name] = int(COUNT.read_text())
+        return found
 
     def do_place(self, files: dict[str, str], host: str = "") -> None:
         """Write files that stand on a host, below OWN_FOLDERS; or programs for all, below /run."""
