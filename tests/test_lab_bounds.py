@@ -236,6 +236,7 @@ BAD = {
     "a source port that is none": lambda lab: lab.observe(
         Flow("web-1", "10.244.1.2", 80, source_port=-5)
     ),
+    "a TTL that is none": lambda lab: lab.observe(Flow("web-1", "10.244.1.2", 80, ttl=256)),
     "a name for an address": lambda lab: lab.observe(Flow("web-1", "web-3", 80)),
 }
 

@@ -199,6 +199,13 @@ def test_a_lab_that_was_changed_is_recorded_as_two(model, monkeypatch, tmp_path)
     assert ["host-local" in event.command for event in tapes[1].sessions[0][1:]] == [True, True]
 
 
+@pytest.mark.parametrize("ttl", [1, 64, 255])
+def test_a_flow_is_recorded_with_its_ttl(ttl):
+    trace = predict(WORLDS["overlay"], Flow("web-1", "10.240.1.4", 80, ttl=ttl)).trace
+    assert read(write(trace)) == trace
+    assert (" ttl " in write(trace)["flow"]) == (ttl != 64)  # where it is as always, it is not told
+
+
 # ---- recordings of today's Worlds ----------------------------------------------------------------
 
 
