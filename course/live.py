@@ -89,10 +89,10 @@ class Live:
         return drift(self.built)
 
     def causes(self, *hosts: str) -> tuple[str, ...]:
-        """What was changed by hand on some hosts, or on all; and for all, what commands have left
-        behind that hosts remember."""
+        """What was changed by hand on some hosts, or on all; where nothing was on any, what hosts
+        remember that was sent by hand."""
         by_hand = drift(self.built, *hosts) if self._touched else ()
-        return by_hand + (() if hosts else tuple(self._left))
+        return by_hand or (() if hosts else tuple(self._left))
 
     @property
     def closed(self) -> bool:
