@@ -22,10 +22,11 @@ from math import prod
 from course.addresses import parse_address
 from course.errors import InputError, whole_number
 from course.linux.draws import odds
-from course.linux.packet import TTL, Packet
+from course.linux.packet import TTL, Packet, within
 from course.linux.passage import Step
 
 CLIENT_PORT, MOST_PORTS, MOST_TTL = 40000, 65_535, 255
+NO_ONES = ("0.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")  # this network, multicast, broadcast
 _TOLD = ("made", "translated", "routed", "bridged", "dropped", "delivered")
 
 
@@ -51,7 +52,8 @@ class Flow:
 
     For icmp (a ping) the port does not count, and the source port is the identifier. `ttl` is how
     many hosts may have it in their hands, as traceroute sets it: the last one answers that it has
-    expired. Raises InputError for what is no IPv4 address, no port or no TTL.
+    expired. Raises InputError for what is no IPv4 address of one host, no port or
+    no TTL.
 
     >>> print(Flow("web-1", "10.0.0.80", 80))
     web-1 -> tcp 10.0.0.80:80
@@ -68,6 +70,7 @@ class Flow:
         if self.protocol not in ("tcp", "udp", "icmp"):
             raise InputError(self.protocol, "is no protocol of a flow.", "Use tcp, udp or icmp.")
         parse_address(self.destination, 4)
+        _demand_one_host(self.destination)
         if not 1 <= whole_number(self.ttl, "TTL") <= MOST_TTL:
             raise InputError(self.ttl, "is no TTL.", f"Use 1 to {MOST_TTL}.")
         for port in (self.port, self.source_port):
@@ -228,6 +231,19 @@ def differences(prediction: Trace, observation: Trace) -> Iterator[str]:
     ends = [(trace.disposition, trace.ended_at) for trace in (prediction, observation)]
     if ends[0] != ends[1]:
         yield "predicted {} at {}, observed {} at {}".format(*ends[0], *ends[1])
+
+
+def _demand_one_host(destination: str) -> None:
+    """Raise InputError for an address that stands for no host, or for many.
+
+    Azure carries neither broadcast nor multicast (fact azure.vnet_blocked_protocols).
+    """
+    for text in NO_ONES:
+        if within(destination, text):
+            raise InputError(
+                destination, f"is of {text}: it is the address of no host, or of many.",
+                "A flow goes to one host: give its address.",
+            )  # fmt: skip
 
 
 def _hop_in_words(hop: Hop) -> str:
