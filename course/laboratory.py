@@ -220,6 +220,7 @@ class Lab:
         not recorded, where nothing can be sent, and for a lab that is closed.
         """
         engine = self._opened()
+        self.world.demand_one_host(flow.destination)  # before it is sent
         seen, before = engine.observe(flow, self.state)
         # hosts remember it, whether anybody compares it or not
         found = compare(self.world, seen, before)

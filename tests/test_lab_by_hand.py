@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from course.errors import InputError
 from course.lab.extras import EXTRAS, told
 from course.lab.namespaces import PATH
 from course.laboratory import Lab
@@ -146,13 +147,21 @@ def test_a_loss_that_nothing_explains_says_so_and_drift_tells_what_was_changed(l
     assert lab.compare(seen).drift[0].startswith(f"{host}: ")
 
 
-@pytest.mark.parametrize("protocol", ["tcp", "udp", "icmp"])
-def test_what_goes_to_many_hosts_is_said_not_to_be_followed(lab, protocol):
+def test_what_goes_to_many_hosts_is_refused_before_it_is_sent(lab):
     lab.apply(small_cluster("kubenet"))
+    before = lab._engine.built.namespaces.connections()
+    with pytest.raises(InputError, match="is a broadcast address here"):
+        lab.observe(Flow("web-1", "10.244.0.255", 80))
+    assert lab._engine.built.namespaces.connections() == before
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "icmp"])
+def test_what_goes_to_a_broadcast_made_by_hand_is_said_not_to_be_followed(lab, protocol):
+    lab.apply(small_cluster("kubenet"))
+    lab.run("vm-1", "ip addr add 10.9.9.1/24 broadcast 10.9.9.9 dev eth0")
     port = 0 if protocol == "icmp" else 80
-    seen = lab.observe(Flow("web-1", "10.244.0.255", port, protocol))  # all of its own subnet
-    assert "10.244.0.255 is no address of one host" in seen.explain()
-    assert "nobody on" not in seen.explain()
+    seen = lab.observe(Flow("vm-1", "10.9.9.9", port, protocol))
+    assert "10.9.9.9 is no address of one host" in seen.explain()
     assert seen.disposition == Disposition.UNEXPLAINED
 
 
