@@ -17,6 +17,7 @@ from course.virtual_network import SecurityRule, Subnet, VirtualNetwork
 from course.world import World
 
 CLUSTER_IP, NODE_PORT = "10.0.0.80", 30080
+CLUSTER_DNS = "10.0.0.10"  # fact aks.default_dns_service_ip
 PUBLIC, INTERNAL, FRONT = "198.51.100.80", "10.240.0.200", "198.51.100.83"
 DNS, METADATA = "168.63.129.16", "169.254.169.254"  # of Azure, the same for every machine
 PLACES = (
@@ -151,6 +152,26 @@ def empty() -> Exposure:
     """The Service `empty`: no pod has its labels."""
     service = Service("default", "empty", ("10.0.0.82",), (ServicePort(80, "http"),))
     return Exposure(service, {"app": "nothing"})
+
+
+def with_cluster_dns(topology: Topology) -> Topology:
+    """The same cluster with its DNS: one CoreDNS pod on node1 behind the Service kube-dns.
+
+    AKS runs at least two; one shows better on which side of a broken way a pod stands.
+    """
+    labels = {"k8s-app": "kube-dns"}
+    port = ServicePort(53, "dns", "UDP", target_port=53)
+    service = Service("kube-system", "kube-dns", (CLUSTER_DNS,), (port,))
+    coredns = Pod("coredns", "node1", labels, ("53/udp",), namespace="kube-system")
+    cluster = topology.cluster
+    return topology.changed(
+        pods=(*cluster.pods, coredns), exposures=(*cluster.exposures, Exposure(service, labels))
+    )
+
+
+def tidied_up(topology: Topology) -> Topology:
+    """The same cluster after somebody has tidied up around it. What is gone, lesson 04 finds."""
+    return topology.changed(missing_routes=("node2",))
 
 
 def _exposed(

@@ -7,8 +7,11 @@ The only part of the course that knows of notebooks. A lesson imports what it ne
 
 from course.views.batches import batches_over_time
 from course.views.calculators import node_subnet_calculator, static_blocks_calculator
+from course.views.cni import list_explorer, plugin_call, reservations
 from course.views.comparison import show_comparison
 from course.views.express import express
+from course.views.kubenet import kubenet_picture, sources_seen
+from course.views.kubenet_explorer import kubenet_explorer
 from course.views.lessons import begin, course_map, doctor, sources
 from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
 from course.views.planner_app import planner
@@ -36,14 +39,19 @@ __all__ = [
     "doctor",
     "express",
     "four_answers",
+    "kubenet_explorer",
+    "kubenet_picture",
+    "list_explorer",
     "node_addresses",
     "node_subnet_calculator",
     "node_wiring",
     "planner",
+    "plugin_call",
     "pod_range_calculator",
     "pod_range_use",
     "pod_routes",
     "reach_explorer",
+    "reservations",
     "rules_hit",
     "sequence",
     "service_explorer",
@@ -55,6 +63,7 @@ __all__ = [
     "show_trace",
     "source_seen",
     "sources",
+    "sources_seen",
     "static_blocks_calculator",
     "subnet_use",
     "ways_to",
