@@ -87,8 +87,9 @@ def test_the_right_answer_is_bold_and_wrong_ones_are_those_that_the_question_kno
 
 
 def options_with(said, texts):
-    """The options that are meant by a part of their text: one that is just that, or all with it."""
-    return [text for text in texts if text == said] or [text for text in texts if said in text]
+    """The options that some words mean: one that is just that, or all that have them."""
+    words = re.compile(rf"(?<!\w){re.escape(said)}(?!\w)")
+    return [text for text in texts if text == said] or [*filter(words.search, texts)]
 
 
 @pytest.mark.parametrize("plan", PLANS)
