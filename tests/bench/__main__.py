@@ -1,6 +1,14 @@
 """Runs every benchmark: `make bench`."""
 
-from tests.bench import import_cost, keystroke, kubeproxy_rules, live_lab, planning, reading_rules
+from tests.bench import (
+    grading,
+    import_cost,
+    keystroke,
+    kubeproxy_rules,
+    live_lab,
+    planning,
+    reading_rules,
+)
 
 if __name__ == "__main__":
     import_cost.main()
@@ -8,4 +16,5 @@ if __name__ == "__main__":
     live_lab.main()
     reading_rules.main()  # before this process grows: its children are told its peak of memory
     kubeproxy_rules.main()
+    grading.main()
     keystroke.main()
