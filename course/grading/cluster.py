@@ -22,7 +22,7 @@ ASK = (
     " if util.find_spec('course') else ['', ''])"
     "(__import__('importlib.util').util, __import__('importlib.metadata').metadata)"
 )
-SECONDS = 30  # to reach the scheduler
+SECONDS = 15  # to reach the scheduler
 LOST = 10  # workers that may be lost over one notebook before it counts as not executed
 
 
