@@ -44,8 +44,8 @@ class Executed:
     seconds: float = 0.0
 
 
-_of_this_thread = threading.local()
-_zygotes: list[Zygote] = []
+_lock = threading.Lock()
+_zygotes: list[Zygote] = []  # of this process: one, or none yet
 
 
 def execute(job: Job) -> Executed:
@@ -56,28 +56,35 @@ def execute(job: Job) -> Executed:
     begun = time.monotonic()
     notebook = rejoin_lines(nbformat.from_dict(json.loads(job.notebook)))
     for attempt in (1, 2):
+        zygote = _zygote()
         try:
-            with _zygote().kernel(job.limits, job.files) as kernel:
+            with zygote.kernel(job.limits, job.files) as kernel:
                 remarks = _Run(notebook, kernel, job.limits).all_cells()
             break
         except SandboxError:  # a zygote that is gone is made anew, once
-            _of_this_thread.zygote = None
+            _forget(zygote)
             if attempt == 2:
                 raise
     return Executed(job.student, json.dumps(notebook), tuple(remarks), time.monotonic() - begun)
 
 
 def _zygote() -> Zygote:
-    """The one of this thread; made when it is first asked for."""
-    if getattr(_of_this_thread, "zygote", None) is None:
-        _of_this_thread.zygote = Zygote()
-        _zygotes.append(_of_this_thread.zygote)
-    found: Zygote = _of_this_thread.zygote
-    return found
+    """The one of this process; made when it is first asked for."""
+    with _lock:
+        if not _zygotes:
+            _zygotes.append(Zygote())
+        return _zygotes[0]
+
+
+def _forget(zygote: Zygote) -> None:
+    with _lock:
+        if zygote in _zygotes:
+            _zygotes.remove(zygote)
+            zygote.close()
 
 
 def close() -> None:
-    """End the zygotes of all threads."""
+    """End the zygote of this process."""
     while _zygotes:
         _zygotes.pop().close()
 

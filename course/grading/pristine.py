@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from operator import is_
 from types import ModuleType
 from typing import Any
 
@@ -57,6 +58,8 @@ class Pristine:
     def _put_back(self) -> Iterator[str]:
         for name, owner, kept in self._spaces:
             now = vars(owner)
+            if all(map(is_, map(now.get, kept), kept.values())):
+                continue
             for key, value in kept.items():
                 if key not in MOVING and now.get(key, _MISSING) is not value:
                     try:

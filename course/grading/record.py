@@ -75,7 +75,32 @@ class _Kept(Gradebook):
         super().__init__(*where)
         session = self.db()
         self.really_commit = session.commit
-        session.commit = session.flush
+        session.commit = lambda: None
+        session.expire_on_commit = False  # we are the one writer: what was read stays right
+        self._submitted: tuple[Any, ...] = ()
+        self._grades: dict[str, Any] = {}
+        self._comments: dict[str, Any] = {}
+
+    def find_grade(self, cell: str, notebook: str, assignment: str, student: str) -> Any:
+        """One of the grades of a submission, which are all read at once."""
+        self._read(notebook, assignment, student)
+        return self._grades[cell]
+
+    def find_comment(self, cell: str, notebook: str, assignment: str, student: str) -> Any:
+        """One of the comments of a submission, which are all read at once."""
+        self._read(notebook, assignment, student)
+        return self._comments[cell]
+
+    def _read(self, *submitted: str) -> None:
+        if self._submitted != submitted:
+            found = self.find_submission_notebook(*submitted)
+            self._grades = {each.name: each for each in found.grades}
+            self._comments = {each.name: each for each in found.comments}
+            self._submitted = submitted
+
+    def forget(self) -> None:
+        """Read anew what is asked for next."""
+        self._submitted = ()
 
     def close(self) -> None:
         """Not yet."""
@@ -95,6 +120,7 @@ class Writer(Autograde):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._cells: dict[str, dict[str, Known]] = {}
+        self._read_once: list[Any] = []  # SQLAlchemy forgets what nobody holds
 
     def prepare(self, student: str) -> Prepared:
         """Read, repair and sanitise what a student handed in. Raises BadSubmissionError."""
@@ -131,8 +157,10 @@ class Writer(Autograde):
                 (folder / f"{name}.ipynb").write_text(_remarked(graded, remarks), "utf-8")
             self.set_permissions(assignment, student)
             self.gradebook.really_commit()
+            self.gradebook.forget()
         except BaseException:
             self.gradebook.db.rollback()
+            self.gradebook.forget()
             shutil.rmtree(folder)
             raise
         finally:
@@ -156,6 +184,7 @@ class Writer(Autograde):
         """The cells of a notebook, read from the gradebook once."""
         if entry.name not in self._cells:
             self._cells[entry.name] = known_cells(entry)
+            self._read_once += entry._base_cells
         return self._cells[entry.name]
 
     def _files(self, folder: Path) -> dict[str, bytes]:

@@ -50,7 +50,7 @@ class Reply:
 
 
 class Zygote:
-    """A process in a sandbox, of which warm kernels are forked; one at a time."""
+    """A process in a sandbox, of which warm kernels are forked, for any number of threads."""
 
     def __init__(self) -> None:
         if why := sandbox.why_not():
