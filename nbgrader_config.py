@@ -58,7 +58,7 @@ c.SanitizeHTML.tags = [
     *("ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody"),
     *("td", "th", "thead", "tr", "tt", "ul"),
 ]
-# Feedback is read offline: ours of nbgrader's templates comes before its own.
+# Feedback and the Formgrader are read offline: ours of nbgrader's templates comes before its own.
 c.HTMLExporter.extra_template_basedirs = [
     str(grading / "templates"),
     str(Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"),
