@@ -8,7 +8,7 @@ RUN    := $(VENV)/bin/python
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab planner resume test soak check exercises recordings bench lock
+.PHONY: help lab planner resume test soak check exercises reference recordings bench lock
 
 help:
 	@echo 'make lab        set up the course and open it; ARGS="..." goes to JupyterLab'
@@ -18,6 +18,7 @@ help:
 	@echo 'make soak       the tests of the live lab for half an hour: 1000 clusters, 100 kills'
 	@echo 'make check      lint, format and type checks'
 	@echo 'make exercises  regenerate exercises/ from solutions/'
+	@echo 'make reference  regenerate the pages of reference/ from the lessons'
 	@echo 'make recordings make anew what is shown where no live lab can run; on Linux'
 	@echo 'make bench      benchmarks; each prints a ratio of two things measured in one run'
 	@echo 'make lock       pin the newest versions that pyproject.toml allows'
@@ -44,6 +45,9 @@ check: $(VENV)/test-ready
 
 exercises: $(VENV)/lab-ready
 	@$(RUN) -m course exercises
+
+reference: $(VENV)/lab-ready
+	@$(RUN) -m tools.reference
 
 recordings: $(VENV)/lab-ready
 	@$(RUN) -m tools.recordings

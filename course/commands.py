@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from course import personal_copy
-from course.curriculum import lesson_or_tool
+from course.curriculum import named
 from course.errors import InputError
 from course.grading import command as grading
 from course.personal_copy import COPY, ROOT, Outcome
@@ -126,7 +126,7 @@ def lab_command(root: Path, words: Sequence[str], number: str = "00") -> list[st
     """
     ours = {
         "--ServerApp.root_dir": str(root / COPY),
-        "--LabApp.default_url": f"/lab/tree/{lesson_or_tool(number).file}",
+        "--LabApp.default_url": f"/lab/tree/{named(number).file}",
         # Nothing leaves the machine, and nobody is asked whether it may.
         "--LabApp.news_url": "None",
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",

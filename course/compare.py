@@ -32,8 +32,10 @@ class Comparison:
     """An observation, the prediction that comes closest to it, and what still differs.
 
     `drawn` is that prediction with what chance had to decide for it; a source port is told there
-    as well, but not how likely it was. `drift` is what somebody had changed by hand, where that was
-    looked for: a sentence each.
+    as well, but not how likely it was. `drift` is what no World knows of and may have led to it:
+    changed by hand, or left behind by a command, a sentence each. It is looked for where an
+    observation differs; and on the host where a packet was lost, as the same end may have another
+    cause.
     """
 
     observation: Trace

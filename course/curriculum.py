@@ -1,4 +1,4 @@
-"""The lessons of the course: number, title, time, what you can do afterwards. And its tools.
+"""The lessons of the course, its projects and its tools: title, time, what you can do afterwards.
 
 >>> lesson("05").file
 'lessons/05-azure-cni.ipynb'
@@ -52,6 +52,35 @@ class Lesson:
 
 
 @dataclass(frozen=True)
+class Project:
+    """An exercise without a lesson of its own, in which what several taught comes together.
+
+    `minutes` is the time it takes, `afterwards` what one can do then, `after` the lesson before it.
+    """
+
+    slug: str
+    title: str
+    minutes: int
+    afterwards: str
+    after: str
+
+    @property
+    def name(self) -> str:
+        """What one calls it."""
+        return f"Project: {self.title}"
+
+    @property
+    def file(self) -> str:
+        """Its notebook, from the course's root."""
+        return f"exercises/{self.slug}/{self.slug}.ipynb"
+
+    @property
+    def solution_file(self) -> str:
+        """The notebook with the answers, from the course's root."""
+        return f"solutions/{self.slug}/{self.slug}.ipynb"
+
+
+@dataclass(frozen=True)
 class Tool:
     """A notebook that is no lesson: a tool to work with. `use` is what one does with it."""
 
@@ -74,6 +103,12 @@ class Tool:
 def lessons() -> tuple[Lesson, ...]:
     """All lessons, in reading order."""
     return tuple(Lesson(**entry) for entry in _entries()["lesson"])
+
+
+@cache
+def projects() -> tuple[Project, ...]:
+    """All projects, in the order in which they are done."""
+    return tuple(Project(**entry) for entry in _entries().get("project", []))
 
 
 @cache
@@ -102,12 +137,13 @@ def lesson(number: str) -> Lesson:
     )
 
 
-def lesson_or_tool(name: str) -> Lesson | Tool:
-    """The tool of this name, else the lesson with this number.
+def named(name: str) -> Lesson | Project | Tool:
+    """The project or the tool of this name, else the lesson with this number.
 
-    Raises InputError for what is neither.
+    Raises InputError for what is none of them.
     """
-    for each in tools():
+    others: list[Project | Tool] = [*projects(), *tools()]
+    for each in others:
         if name == each.slug:
             return each
     return lesson(name)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from course.curriculum import projects
 from course.errors import InputError
 from course.personal_copy import ROOT
 
@@ -45,7 +46,13 @@ def solutions(root: Path = ROOT) -> list[str]:
 
 
 def _folders(parent: Path) -> list[Path]:
-    return sorted(folder for folder in parent.glob("[0-9][0-9]-*") if folder.is_dir())
+    names = {each.slug for each in projects()}
+    lessons = set(parent.glob("[0-9][0-9]-*"))
+    return sorted(
+        each
+        for each in parent.glob("*")
+        if each.is_dir() and (each in lessons or each.name in names)
+    )
 
 
 def _release(slug: str, root: Path, into: Path) -> None:

@@ -71,7 +71,12 @@ class Tally:
 
 
 NOT_BY_HAND = "Nobody can change a recording by hand: see what lab.apply shows."
+NOT_ADDED = "was not added when this was recorded, and nobody can be asked for an address now."
+DESCRIBE = (
+    "Give it one yourself, as one of the pods of a description: lab.predict tells what it does."
+)
 RECORD = "COURSE_RECORD"  # names a folder: what each Lab does is written down there
+SHOW = "COURSE_LAB"  # "recorded": recordings are shown, also where a lab could run
 
 
 class Engine(Protocol):
@@ -97,8 +102,15 @@ class Engine(Protocol):
     def apply(self, world: World) -> Applied:
         """Go over to another World."""
 
-    def drift(self) -> tuple[str, ...] | None:
-        """What somebody changed by hand, a sentence each; None where nobody can."""
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody can change hosts by hand."""
+
+    def drift(self) -> tuple[str, ...]:
+        """What somebody changed by hand, a sentence each."""
+
+    def causes(self, *hosts: str) -> tuple[str, ...]:
+        """What may have led to something that was not predicted, on some hosts, or on all."""
 
     def close(self) -> None:
         """Take everything away. May be called twice."""
@@ -127,6 +139,8 @@ def engine(world: World, plugins: bool = True, live: bool | None = None) -> Engi
 
 def why_not_live(topology: Topology) -> str:
     """What stands in the way of a live lab here, with its cure; empty if nothing does."""
+    if os.environ.get(SHOW) == "recorded":
+        return f"{SHOW} says so."
     try:
         from course.lab.probe.readiness import readiness
     except ImportError as error:
@@ -151,7 +165,7 @@ class Lab:
     ) -> None:  # fmt: skip
         self.world: World = build(topology)
         self.state: States = {}
-        self._plugins = plugins
+        self._plugins, self._end = plugins, ""
         self._engine = engine(self.world, plugins, live)
         self.opened = time.monotonic()
         self._compared: list[tuple[Trace, Comparison]] = []
@@ -164,7 +178,14 @@ class Lab:
 
     def close(self) -> None:
         """Take everything away. May be called twice."""
+        self._end = self._end or "is closed."
         self._engine.close()
+
+    def _opened(self) -> Engine:
+        """What answers. Raises InputError for a lab that somebody has closed."""
+        if self._end:
+            raise InputError("lab", self._end, "Run the cell again that opens one.")
+        return self._engine
 
     @property
     def closed(self) -> bool:
@@ -183,7 +204,7 @@ class Lab:
 
     def __repr__(self) -> str:
         if self.closed:
-            return "A lab that is closed."
+            return f"A lab that {self._end or 'has ended.'}"
         models = " and ".join(each.model for each in self.world.topology.clusters) or "no cluster"
         return f"A lab of {models} with {len(self.world.hosts)} hosts: {self.label}."
 
@@ -196,15 +217,19 @@ class Lab:
 
         The connection stays open while the lab lives. If its source port was used before, the next
         one is taken, and the flow of the Trace tells which. Raises InputError for a flow that was
-        not recorded, where nothing can be sent.
+        not recorded, where nothing can be sent, and for a lab that is closed.
         """
-        seen, before = self._engine.observe(flow, self.state)
+        engine = self._opened()
+        self.world.demand_one_host(flow.destination)  # before it is sent
+        seen, before = engine.observe(flow, self.state)
         # hosts remember it, whether anybody compares it or not
         found = compare(self.world, seen, before)
-        if not found.equal:
-            found = replace(found, drift=self._engine.drift() or ())
-        self._compared.append((seen, found))
         self.state = found.prediction.state
+        if not found.equal:
+            found = replace(found, drift=engine.causes())
+        elif seen.disposition != Disposition.DELIVERED:
+            found = replace(found, drift=engine.causes(seen.ended_at))
+        self._compared.append((seen, found))
         return seen
 
     def compare(self, observation: Trace) -> Comparison:
@@ -221,14 +246,24 @@ class Lab:
         """Change the cluster and all around it into what a description says, and only that.
 
         Pods are added and deleted by their plugins. Hosts that stay remember their connections,
-        also those to what is gone; see course.memory. What was changed by hand is taken back. A
-        description made of `lab.topology` keeps the addresses that are given out. Raises InputError
-        for a pod that a plugin has not made, in its words; all else is changed then. Raises
-        LabError with what another tool said; the lab is closed then.
+        also those to what is gone; see course.memory. What was changed by hand is taken back, but
+        for programs that somebody started in the background, and rules of iptables-legacy: those
+        `drift` goes on to tell. A description made of `lab.topology` keeps the addresses that are
+        given out. A recording is built anew for each change, so there hosts forget everything.
+
+        Raises InputError for a pod that a plugin has not made, in its words; all else is changed
+        then. Raises LabError with what another tool said. The lab is closed then, and where it is
+        interrupted: it would be half changed.
         """
-        world = build(topology)
-        applied = self._engine.apply(world)
-        self.world, self.state = world, remembered(self.state, world, applied.anew)
+        engine, world = self._opened(), build(topology)
+        try:
+            applied = engine.apply(world)
+            self.world, self.state = world, remembered(self.state, world, applied.anew)
+        except BaseException as error:
+            if self.closed or isinstance(error, KeyboardInterrupt):
+                self._end = "is closed: it was half changed when that ended."
+                self.close()
+            raise
         if applied.refused:
             self.apply(without_pods(self.topology, applied.refused))
             pod, words = next(iter(applied.refused.items()))
@@ -238,12 +273,19 @@ class Lab:
         """Add a pod with whatever address is free on its node; which one, is returned.
 
         host-local is asked for it (course.free_address). Raises InputError, in its words, if none
-        is left, and where no plugins make pods.
+        is left, where no plugins make pods, and for a pod that was not added to a recording.
         """
+        engine = self._opened()
         if not self._plugins:
             raise InputError(pod.name, "is to be made by plugins.", "Leave plugins=False out.")
-        said = self._engine.run(pod.node, asked(self.world, pod, "ADD"), 10)
-        self._engine.run(pod.node, asked(self.world, pod, "DEL"), 10)  # it is pinned from now on
+        add, delete = (asked(self.world, pod, command) for command in ("ADD", "DEL"))
+        try:
+            try:
+                said = engine.run(pod.node, add, 10)
+            finally:  # it is pinned from now on, or not wanted any more
+                engine.run(pod.node, delete, 10)
+        except InputError as error:
+            raise InputError(pod.name, NOT_ADDED, DESCRIBE) from error
         address = given(pod, said)
         self.apply(with_pod(self.topology, replace(pod, address=address)))
         return address
@@ -251,12 +293,13 @@ class Lab:
     def drift(self) -> tuple[str, ...]:
         """What somebody changed by hand on any host, a sentence each; nothing if nothing was.
 
-        Raises InputError for a recording.
+        Looked at are interfaces, addresses, routes, policy rules, neighbours, settings, rules, and
+        what course.lab.extras lists. Raises InputError for a recording.
         """
-        found = self._engine.drift()
-        if found is None:
+        engine = self._opened()
+        if not engine.by_hand:
             raise InputError("lab.drift()", "tells nothing here: it is a recording.", NOT_BY_HAND)
-        return found
+        return engine.drift()
 
     def observe_many(self, flow: Flow, times: int) -> Tally:
         """Send a flow many times, from a port of its own each, and count who answered."""
@@ -266,12 +309,14 @@ class Lab:
         """What a command prints on a host, errors included: `lab.run("node1", "ip route")`.
 
         A text is read as a shell reads words; for pipes, write "sh -c '...'". A command that has
-        not ended after `timeout` seconds is stopped, with all that it started, and the text says
-        so. Raises InputError for a host that is not there, or what was not recorded.
+        not ended after `timeout` seconds, or has printed more than 1 MB, is stopped, with all that
+        it started, and the text says so; interrupt it (Ctrl-C), and it is stopped as well. Raises
+        InputError for a host that is not there, what was not recorded, a lab that is closed.
         """
+        engine = self._opened()
         self.world.host(host)
         words = _words(command)
-        return self._engine.run(host, words, timeout)
+        return engine.run(host, words, timeout)
 
 
 def _words(command: str | Sequence[str]) -> list[str]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import platform
+import signal
+from collections import Counter
 from collections.abc import Sequence
 
+from course.lab.agent.job import LARGEST
 from course.lab.change import change
 from course.lab.construct import construct, of_data
 from course.lab.drift import drift
-from course.lab.namespaces import Command
+from course.lab.extras import take_away
+from course.lab.namespaces import Command, Output
 from course.lab.observe import observe
 from course.machine import run, which
 from course.memory import Applied
 from course.predict import States
-from course.recordings.tape import linux
+from course.recordings.tape import linux, spelled
 from course.trace import Flow, Trace
 from course.world import World
+
+MOST = 1_000_000  # bytes that a command may print
 
 
 class Live:
@@ -28,6 +34,7 @@ class Live:
         self.plugins = plugins
         self.built = construct(world, plugins)
         self._touched: set[str] = set()  # hosts on which somebody ran a command
+        self._left: dict[str, None] = {}  # what hosts remember, and no World does: sentences
 
     @property
     def label(self) -> str:
@@ -41,13 +48,24 @@ class Live:
 
     def observe(self, flow: Flow, state: States) -> tuple[Trace, States]:
         """Send a flow, and see what becomes of it; hosts remember what they have seen so far."""
-        return observe(self.built, flow, self._touched), state
+        try:
+            return observe(self.built, flow, self._touched), state
+        except KeyboardInterrupt:  # hosts may remember it all the same
+            self._left[f"{flow.source}: {flow} was interrupted, and may be remembered"] = None
+            raise
 
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
         """What a command prints on a host, errors included."""
         self._touched.add(host)
-        (output,) = self.built.namespaces.run(Command(words, host, timeout=timeout))
-        return str(output) + f"(stopped after {timeout:g} s)\n" * output.late
+        namespaces = self.built.namespaces
+        before = Counter(namespaces.connections())
+        try:
+            (output,) = namespaces.run(Command(words, host, timeout=timeout, most=MOST))
+        finally:
+            if left := Counter(namespaces.connections()) - before:
+                sent = f"what {host}$ {spelled(words)} has sent is remembered"
+                self._left[f"{', '.join(left)}: {sent}"] = None
+        return str(output) + _ending(output, timeout)
 
     def apply(self, world: World) -> Applied:
         """Change what stands into another World. What is half changed is taken away."""
@@ -57,11 +75,24 @@ class Live:
             self.close()
             raise
         self.built = changed.built
+        if self._touched:
+            take_away(self.built)
         return Applied(changed.anew, changed.refused)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody can change hosts by hand."""
+        return True
 
     def drift(self) -> tuple[str, ...]:
         """What somebody changed by hand, a sentence each."""
         return drift(self.built)
+
+    def causes(self, *hosts: str) -> tuple[str, ...]:
+        """What was changed by hand on some hosts, or on all; where nothing was on any, what hosts
+        remember that was sent by hand."""
+        by_hand = drift(self.built, *hosts) if self._touched else ()
+        return by_hand or (() if hosts else tuple(self._left))
 
     @property
     def closed(self) -> bool:
@@ -71,3 +102,12 @@ class Live:
     def close(self) -> None:
         """Take everything away. May be called twice."""
         self.built.namespaces.close()
+
+
+def _ending(output: Output, timeout: float) -> str:
+    """What is to be said of a command that was made to end; mostly nothing."""
+    if output.cut:
+        return f"\n(cut after {MOST // 10**6} MB, and stopped)\n"
+    if output.code == -signal.SIGXFSZ:
+        return f"(stopped: its file grew beyond {LARGEST >> 20} MiB)\n"
+    return f"(stopped after {timeout:g} s)\n" * output.late

@@ -1,4 +1,4 @@
-"""The learner's own copy of lessons and exercises: the folder my-course in the course's root.
+"""The learner's own copy of lessons, exercises and reference pages: the folder my-course.
 
 Notes and answers are written there, so a new version of the course never collides with them. What
 a learner has changed is never overwritten: the new version is laid beside it. A notebook that was
@@ -19,7 +19,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from course.curriculum import Lesson, lesson, lesson_or_tool, lessons, tools
+from course.curriculum import Lesson, Project, Tool, lessons, named, projects, tools
 from course.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -56,7 +56,7 @@ def reset(number: str, root: Path = ROOT, now: datetime | None = None) -> Outcom
     What stood there is moved to my-course/backup first. Raises InputError for an unknown number or
     name.
     """
-    wanted = lesson_or_tool(number)
+    wanted = named(number)
     _check(root, wanted.file)
     stamp = _stamp(now)
     exercise = isinstance(wanted, Lesson) and wanted.exercise
@@ -75,14 +75,17 @@ def reset(number: str, root: Path = ROOT, now: datetime | None = None) -> Outcom
 
 
 def solution(number: str, root: Path = ROOT) -> Outcome:
-    """Copy the solution of a lesson's exercise to my-course/solutions, where it can be opened.
+    """Copy the solution of an exercise or a project to my-course/solutions, where it can be opened.
 
     Raises InputError for an unknown number and for a lesson without an exercise.
     """
-    wanted = lesson(number)
-    if not wanted.exercise:
-        having = ", ".join(each.number for each in lessons() if each.exercise)
-        raise InputError(number, "has no exercise to solve.", f"Lessons with one: {having}.")
+    wanted = named(number)
+    if isinstance(wanted, Tool) or not wanted.solution_file:
+        having = [each.number for each in lessons() if each.exercise]
+        having += [each.slug for each in projects()]
+        raise InputError(
+            number, "has no exercise to solve.", f"There is one of {', '.join(having)}."
+        )
     _check(root, wanted.solution_file)
     return _hand_out(Path(wanted.solution_file), root, _stamp(), asked_for=True)
 
@@ -101,8 +104,9 @@ def _check(root: Path, file: str = "lessons") -> None:
 
 
 def _course_files(root: Path) -> Iterator[Path]:
-    """The files that are handed out, from the root: notebooks and what lies beside them."""
-    for folder in ("lessons", "exercises"):
+    """The files that are handed out, from the root: notebooks, what lies beside them, and the
+    pages to look things up."""
+    for folder in ("lessons", "exercises", "reference"):
         for path in sorted((root / folder).rglob("*")):
             file = path.relative_to(root)
             hidden = any(part.startswith((".", "__")) for part in file.parts)
@@ -174,9 +178,10 @@ def _bring_back(file: Path) -> str:
     for each in lessons():
         if file.as_posix() == each.file or file.parts[:2] == ("exercises", each.slug):
             return f"Its newest version comes back with: python -m course reset {each.number}"
-    for tool in tools():
-        if file.as_posix() == tool.file:
-            return f"Its newest version comes back with: python -m course reset {tool.slug}"
+    others: list[Project | Tool] = [*projects(), *tools()]
+    for other in others:
+        if file.as_posix() == other.file:
+            return f"Its newest version comes back with: python -m course reset {other.slug}"
     return f"Its newest version is in the course's folder: {file.as_posix()}"
 
 

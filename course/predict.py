@@ -43,9 +43,10 @@ def predict(
     """What becomes of a flow: the way there and the way back.
 
     `state` is what hosts remember from flows before, `draw` decides where they draw
-    (course.linux.draws). Raises InputError for a host that is not there, or if packets never come
-    to an end.
+    (course.linux.draws). Raises InputError for a host that is not there, for a destination that is
+    broadcast, or if packets never come to an end.
     """
+    world.demand_one_host(flow.destination)
     walk = _Walk(world, flow, dict(state or {}), draw)
     walk.start()
     for _ in range(MOST_HOPS):

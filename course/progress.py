@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from course.curriculum import lessons
-from course.questions import question_ids
+from course.questions import express_ids, question_ids
 
 FILE_NAME = "progress.jsonl"
 
@@ -94,7 +94,8 @@ def last_lesson() -> str | None:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a learner is in one lesson: counts of its questions."""
+    """How far a learner is in one lesson: counts of its questions, without those of its express
+    path."""
 
     lesson: str
     questions: int
@@ -113,7 +114,8 @@ class Standing:
 
 def standing(lesson: str) -> Standing:
     """How far the learner is in a lesson."""
-    asked, given = question_ids(lesson), answers()
+    express, given = express_ids(lesson), answers()
+    asked = [each for each in question_ids(lesson) if each not in express]
     tries = [given[each] for each in asked if each in given]
     return Standing(
         lesson=lesson,

@@ -5,6 +5,8 @@ A mark is a Markdown link whose target is not a page:
 - `[1,581](fact:nodesubnet.example_50x30)`: a limit or default; it must agree with the fact.
 - `[1,550](calc:50*31)`: computed; it must be what the expression gives.
 - `[50 nodes](given:)`: made up by the lesson for its example.
+- `[10.240.0.4](shown:observe-vm)`: what the cell of that id shows when the lesson runs; only a run
+  can tell whether that is so.
 
 >>> problems("A subnet of [256](calc:2**8) addresses loses [6](fact:azure.reserved_per_subnet).")
 ['6 is not what fact azure.reserved_per_subnet says: 5']
@@ -24,8 +26,8 @@ from typing import Any
 from course.errors import InputError
 from course.facts import Fact, all_facts, fact
 
-_MARK = r"\[([^\]\[]+)\]\((fact|calc|given):([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)"
-_NUMBER = r"(?<![\w.,/%#])(?<![A-Za-z_]-)\d+(?:,\d{3})*(?:\.\d+)?"
+_MARK = r"\[([^\]\[]+)\]\((fact|calc|given|shown):([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)"
+_NUMBER = r"(?<![\w.,/%#])(?<![A-Za-z_]-)(?!0\d)\d+(?:,\d{3})*(?:\.\d+)?"
 # units whose values are written as they are, or not at all
 _LITERAL = {"date", "month", "version", "error code", "cidr", "address"}
 # after these a unit belongs to something else: "step 1 to the nodes"
@@ -51,7 +53,7 @@ class Mark:
 
     def problem(self) -> str:
         """Why the mark is wrong, or an empty text."""
-        if self.kind == "given":
+        if self.kind in ("given", "shown"):
             return ""
         try:
             if self.kind == "calc":

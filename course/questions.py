@@ -154,6 +154,15 @@ def question_ids(lesson: str) -> list[str]:
     return list(_bank(lesson))
 
 
+def express_ids(lesson: str) -> list[str]:
+    """The ids of the questions that tell whether a learner may skip the lesson.
+
+    >>> express_ids("00")
+    []
+    """
+    return [each for each in question_ids(lesson) if each.startswith(f"{lesson}.express-")]
+
+
 def judge(asked: Question, answer: Answer) -> Judgement:
     """Judge an answer: None or nothing chosen is "not attempted".
 

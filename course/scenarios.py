@@ -8,15 +8,16 @@ web-1 -> tcp 10.240.0.21:8080
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course.kubeproxy.objects import LoadBalancerIngress, Service, ServicePort
 from course.topology import Cluster, Exposure, Machine, Node, Pod, Topology
 from course.trace import Flow
-from course.virtual_network import Subnet, VirtualNetwork
+from course.virtual_network import SecurityRule, Subnet, VirtualNetwork
 from course.world import World
 
 CLUSTER_IP, NODE_PORT = "10.0.0.80", 30080
+CLUSTER_DNS = "10.0.0.10"  # fact aks.default_dns_service_ip
 PUBLIC, INTERNAL, FRONT = "198.51.100.80", "10.240.0.200", "198.51.100.83"
 DNS, METADATA = "168.63.129.16", "169.254.169.254"  # of Azure, the same for every machine
 PLACES = (
@@ -153,6 +154,26 @@ def empty() -> Exposure:
     return Exposure(service, {"app": "nothing"})
 
 
+def with_cluster_dns(topology: Topology) -> Topology:
+    """The same cluster with its DNS: one CoreDNS pod on node1 behind the Service kube-dns.
+
+    AKS runs at least two; one shows better on which side of a broken way a pod stands.
+    """
+    labels = {"k8s-app": "kube-dns"}
+    port = ServicePort(53, "dns", "UDP", target_port=53)
+    service = Service("kube-system", "kube-dns", (CLUSTER_DNS,), (port,))
+    coredns = Pod("coredns", "node1", labels, ("53/udp",), namespace="kube-system")
+    cluster = topology.cluster
+    return topology.changed(
+        pods=(*cluster.pods, coredns), exposures=(*cluster.exposures, Exposure(service, labels))
+    )
+
+
+def tidied_up(topology: Topology) -> Topology:
+    """The same cluster after somebody has tidied up around it. What is gone, lesson 04 finds."""
+    return topology.changed(missing_routes=("node2",))
+
+
 def _exposed(
     name: str, cluster_ip: str, node_port: int, address: str, policy: str, labels: dict[str, str]
 ) -> Exposure:
@@ -163,3 +184,32 @@ def _exposed(
         health_check_node_port=node_port + 2000 if policy == "Local" else 0,
     )  # fmt: skip
     return Exposure(service, labels)
+
+
+def two_clusters() -> Topology:
+    """The small cluster in overlay, and beside it another one, `blue`, with the same pod range.
+
+    >>> [cluster.pod_range for cluster in two_clusters().clusters]
+    ['10.244.0.0/16', '10.244.0.0/16']
+    """
+    ours = small_cluster("overlay")
+    nodes = (Node("blue-node1"), Node("blue-node2"))
+    pods = (Pod("blue-1", "blue-node1"), Pod("blue-2", "blue-node2"))
+    blue = Cluster(
+        "overlay", "others", nodes, pods, name="blue", outbound_address="198.51.100.5"
+    )  # fmt: skip
+    return replace(ours, clusters=(*ours.clusters, blue))
+
+
+def guarded(topology: Topology, *rules: SecurityRule) -> Topology:
+    """The same with a network security group at the subnet of the nodes."""
+    subnet = topology.cluster.subnet
+
+    def with_group(each: Subnet) -> Subnet:
+        return replace(each, security=rules) if each.name == subnet else each
+
+    networks = tuple(
+        replace(network, subnets=tuple(map(with_group, network.subnets)))
+        for network in topology.networks
+    )
+    return replace(topology, networks=networks)

@@ -22,10 +22,11 @@ from math import prod
 from course.addresses import parse_address
 from course.errors import InputError, whole_number
 from course.linux.draws import odds
-from course.linux.packet import Packet
+from course.linux.packet import TTL, Packet, within
 from course.linux.passage import Step
 
-CLIENT_PORT, MOST_PORTS = 40000, 65_535
+CLIENT_PORT, MOST_PORTS, MOST_TTL = 40000, 65_535, 255
+NO_ONES = ("0.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")  # this network, multicast, broadcast
 _TOLD = ("made", "translated", "routed", "bridged", "dropped", "delivered")
 
 
@@ -42,14 +43,17 @@ class Disposition(StrEnum):
     NO_NEIGHBOUR = "no neighbour"
     LINK_DOWN = "link down"
     UNASKED = "unasked"  # an answer came, but from an address that nobody asked
+    UNEXPLAINED = "unexplained"  # observed, never predicted: nothing that is asked tells why
 
 
 @dataclass(frozen=True)
 class Flow:
     """One thing tried: a host sends a first packet to an address, and waits for the answer.
 
-    For icmp (a ping) the port does not count, and the source port is the identifier. Raises
-    InputError for what is no IPv4 address or no port.
+    For icmp (a ping) the port does not count, and the source port is the identifier. `ttl` is how
+    many hosts may have it in their hands, as traceroute sets it: the last one answers that it has
+    expired. Raises InputError for what is no IPv4 address of one host, no port or
+    no TTL.
 
     >>> print(Flow("web-1", "10.0.0.80", 80))
     web-1 -> tcp 10.0.0.80:80
@@ -60,11 +64,15 @@ class Flow:
     port: int = 0
     protocol: str = "tcp"
     source_port: int = CLIENT_PORT
+    ttl: int = TTL
 
     def __post_init__(self) -> None:
         if self.protocol not in ("tcp", "udp", "icmp"):
             raise InputError(self.protocol, "is no protocol of a flow.", "Use tcp, udp or icmp.")
         parse_address(self.destination, 4)
+        _demand_one_host(self.destination)
+        if not 1 <= whole_number(self.ttl, "TTL") <= MOST_TTL:
+            raise InputError(self.ttl, "is no TTL.", f"Use 1 to {MOST_TTL}.")
         for port in (self.port, self.source_port):
             if whole_number(port, "port") > MOST_PORTS:
                 raise InputError(port, "is no port.", f"Ports go up to {MOST_PORTS}.")
@@ -75,15 +83,19 @@ class Flow:
         """Its first packet, with the source address that the host chose."""
         if self.protocol == "icmp":
             port = self.source_port
-            return Packet("icmp", source, self.destination, port, port, icmp="echo-request")
+            return Packet(
+                "icmp", source, self.destination, port, port, icmp="echo-request", ttl=self.ttl
+            )  # fmt: skip
         flags = "SYN" if self.protocol == "tcp" else ""
         return Packet(
-            self.protocol, source, self.destination, self.source_port, self.port, flags
+            self.protocol, source, self.destination, self.source_port, self.port, flags,
+            ttl=self.ttl,
         )  # fmt: skip
 
     def __str__(self) -> str:
         port = f":{self.port}" if self.port else ""
-        return f"{self.source} -> {self.protocol} {self.destination}{port}"
+        ttl = f" ttl {self.ttl}" if self.ttl != TTL else ""
+        return f"{self.source} -> {self.protocol} {self.destination}{port}{ttl}"
 
 
 @dataclass(frozen=True)
@@ -219,6 +231,19 @@ def differences(prediction: Trace, observation: Trace) -> Iterator[str]:
     ends = [(trace.disposition, trace.ended_at) for trace in (prediction, observation)]
     if ends[0] != ends[1]:
         yield "predicted {} at {}, observed {} at {}".format(*ends[0], *ends[1])
+
+
+def _demand_one_host(destination: str) -> None:
+    """Raise InputError for an address that stands for no host, or for many.
+
+    Azure carries neither broadcast nor multicast (fact azure.vnet_blocked_protocols).
+    """
+    for text in NO_ONES:
+        if within(destination, text):
+            raise InputError(
+                destination, f"is of {text}: it is the address of no host, or of many.",
+                "A flow goes to one host: give its address.",
+            )  # fmt: skip
 
 
 def _hop_in_words(hop: Hop) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from course.addresses import canonical, is_inside, parse_address, parse_range
 from course.errors import InputError, distinct
+from course.ranges import forbidden_overlaps
+from course.subnet import usable_addresses
 
 NEXT_HOP_TYPES = (
     "VirtualAppliance", "VirtualNetworkGateway", "VnetLocal", "Internet", "None",
@@ -92,8 +94,9 @@ class Subnet:
     """A subnet. `routes` is its route table; `security` the rules of its network security group,
     None if it has none.
 
-    Raises InputError for two routes of one prefix, and for two rules of one direction and priority.
-    Sources: Microsoft Learn, "Virtual network traffic routing", "Network security groups".
+    Raises InputError for a range smaller than Azure allows, for two routes of one prefix, and for
+    two rules of one direction and priority. Sources: Microsoft Learn, "Virtual network traffic
+    routing", "Network security groups"; fact azure.subnet_smallest_prefix.
     """
 
     name: str
@@ -103,7 +106,7 @@ class Subnet:
 
     def __post_init__(self) -> None:
         azure_name(self.name, "subnet")
-        parse_range(self.range, 4)
+        usable_addresses(parse_range(self.range, 4).prefixlen)
         distinct([route.prefix for route in self.routes], "prefix of a route of its table")
         for rule in self.security or ():
             if rule.priority not in OWN_PRIORITIES:
@@ -126,7 +129,9 @@ class Subnet:
 class VirtualNetwork:
     """A virtual network. `peerings` are names of others; `gateway` leads to on-premises networks.
 
-    Peering works only if both sides name each other, as in Azure.
+    Peering works only if both sides name each other, as in Azure. Raises InputError for a range
+    that no virtual network may have, and for a subnet outside of its ranges. Source: fact
+    azure.forbidden_ranges.
     """
 
     name: str
@@ -138,10 +143,25 @@ class VirtualNetwork:
     def __post_init__(self) -> None:
         azure_name(self.name, "virtual network")
         own = [parse_range(text, 4) for text in self.ranges]
+        for each in own:
+            if kept := forbidden_overlaps(each):
+                raise InputError(
+                    canonical(each), f"overlaps {canonical(kept[0])}: no virtual network has that.",
+                    "Choose a private range.",
+                )  # fmt: skip
         for subnet in self.subnets:
             if not any(is_inside(parse_range(subnet.range), each) for each in own):
                 have = ", ".join(self.ranges)
                 raise InputError(subnet.range, f"lies outside of {self.name}.", f"It has {have}.")
+
+
+def is_private(network: str) -> bool:
+    """Whether an address or range is one that the internet does not route.
+
+    >>> is_private("10.244.0.0/16"), is_private("203.0.113.10")
+    (True, False)
+    """
+    return any(is_inside(parse_range(network), parse_range(each)) for each in PRIVATE)
 
 
 def one_of(value: str, allowed: tuple[str, ...], what: str) -> None:

@@ -23,6 +23,7 @@ from course.cni.runtime import PluginCall
 from course.errors import InputError
 from course.linux.host import Host
 from course.linux.interfaces import Interface
+from course.linux.routing import own_routes
 from course.topology import AZURE, Cluster, Topology
 from course.wiring.made import Role
 
@@ -90,6 +91,28 @@ class World:
             if (route.type, route.length, route.table) == ("blackhole", 32, "main")
         }
         return words
+
+    def demand_one_host(self, destination: str) -> None:
+        """Raise InputError for a broadcast address of some link: the last of its range.
+
+        It stands for all hosts of the link; Linux treats it apart, and Azure carries none (fact
+        azure.vnet_blocked_protocols).
+        """
+        if destination in self._broadcast:
+            raise InputError(
+                destination, "is a broadcast address here: that of all hosts of a link.",
+                "A flow goes to one host: give its address.",
+            )  # fmt: skip
+
+    @cached_property
+    def _broadcast(self) -> frozenset[str]:
+        links = (link for host in self.hosts for link in host.interfaces)
+        return frozenset(
+            route.destination
+            for link in links
+            for route in own_routes(link)
+            if route.type == "broadcast"
+        )
 
     def far_end(self, host: str, interface: str) -> End | None:
         """Where the wire of an interface ends, or None if it has none."""

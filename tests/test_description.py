@@ -66,7 +66,7 @@ OTHERS = {
         "load_balancer_ingress": (LoadBalancerIngress("10.240.0.200", "Proxy"),),
         "load_balancer_source_ranges": ("203.0.113.0/24",), "external_traffic_policy": "Cluster",
         "internal_traffic_policy": "Local", "session_affinity": "ClientIP",
-        "health_check_node_port": 0,
+        "health_check_node_port": 32099,
     },
     ServicePort: {"port": 81, "protocol": "UDP", "node_port": 30099, "target_port": 9090},
 }  # fmt: skip
@@ -151,9 +151,11 @@ def test_what_on_premises_selectors_and_affinity_are_is_told():
         exposure = Exposure(service or local().service, selector or {})
         return replace(TOPOLOGY.changed(exposures=(exposure,)), **changes).describe()
 
+    nowhere = tuple(each for each in TOPOLOGY.machines if each.name != "office")
+
     loyal = replace(local().service, session_affinity="ClientIP")
     texts = [
-        text(), text(on_premises=()), text(selector={"app": "web"}), text(loyal),
+        text(), text(on_premises=(), machines=nowhere), text(selector={"app": "web"}), text(loyal),
         text(replace(loyal, session_affinity_timeout_seconds=60)),
     ]  # fmt: skip
     assert len(set(texts)) == len(texts)
@@ -169,7 +171,7 @@ def test_what_is_as_usual_is_not_told():
         "virtual network vnet 10.240.0.0/16",
         "  subnet nodes 10.240.0.0/24",
         "machine vm 10.240.0.9",
-        "cluster aks: node-subnet, nodes in nodes, pods in 10.244.0.0/16, Services in 10.0.0.0/16",
+        "cluster aks: node-subnet, nodes in nodes, pods in nodes, Services in 10.0.0.0/16",
         "  node1 10.240.0.4, holds 10.240.0.5-10.240.0.8 10.240.0.10-10.240.0.35",
         "    web 10.240.0.5 listens 8080",
     ]

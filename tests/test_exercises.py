@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from itertools import pairwise
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from course.curriculum import lessons
+from course.curriculum import lessons, projects
 from course.exercises import generate
 from tests.conftest import ROOT
 
@@ -135,7 +136,8 @@ def test_exercises_are_generated_the_same_every_time(generated):
 
 
 def test_every_lesson_that_promises_an_exercise_has_one():
-    assert [lesson.slug for lesson in lessons() if lesson.exercise] == SLUGS
+    promised = [lesson.slug for lesson in lessons() if lesson.exercise]
+    assert [*promised, *(project.slug for project in projects())] == SLUGS
 
 
 # ---- what learners get to see ----
@@ -269,7 +271,8 @@ def equal_of_another_type(value):
         return int(value)
     if isinstance(value, int):
         return float(value)
-    return type("Text", (str,), {})(value) if isinstance(value, str) else value
+    kinds = (str, tuple, list, dict)
+    return type("Other", (type(value),), {})(value) if isinstance(value, kinds) else value
 
 
 @pytest.fixture
@@ -331,6 +334,31 @@ def test_an_answer_of_another_type_fails(solved):
 def test_no_answer_fails(solved):
     names, own, tests = solved
     assert not passes(tests, names | changed(own, lambda value: None))
+
+
+def wrong_answers(slug):
+    """The answers to an exercise that rest on a misconception."""
+    file = ROOT / "tests" / "wrong_answers" / f"{slug}.toml"
+    return tomllib.loads(file.read_text("utf-8"))["wrong"]
+
+
+@every_task
+def test_answers_that_rest_on_a_misconception_lose_its_points(solved, slug, task):
+    names, _, tests = solved
+    wrong = [each for each in wrong_answers(slug) if each["task"] == task]
+    assert wrong, "no misconception is known for this task"
+    for each in wrong:
+        given = dict(names)
+        exec(each["code"], given)
+        # fresh cases are drawn: what is wrong in few cases must be found in any draw
+        assert not any(passes(tests, given) for _ in range(5)), each["misconception"]
+
+
+@every_exercise
+def test_wrong_answers_are_those_of_tasks_that_exist(slug):
+    known = {marks(answer)["grade_id"] for answer, _ in tasks(read("solutions", slug))}
+    assert {each["task"] for each in wrong_answers(slug)} == known
+    assert all(re.search(r"\w+ \w+ \w+", each["misconception"]) for each in wrong_answers(slug))
 
 
 @every_task

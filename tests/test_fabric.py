@@ -8,6 +8,8 @@ import pytest
 
 from course.fabric.edge import MACHINES_OUTBOUND
 from course.kubeproxy.objects import LoadBalancerIngress, Service, ServicePort
+from course.linux.draws import first
+from course.memory import remembered
 from course.predict import outcomes, predict
 from course.scenarios import (
     DNS,
@@ -16,6 +18,8 @@ from course.scenarios import (
     METADATA,
     PUBLIC,
     SCENARIOS,
+    front,
+    local,
     small_cluster,
     web,
 )
@@ -28,7 +32,9 @@ from tests.worlds import (
     FLAT,
     MODELS,
     WORLDS,
+    beside,
     follow,
+    loyal,
     reaches,
     with_pool,
     with_routes,
@@ -342,7 +348,42 @@ def test_outbound_ports_run_out_for_one_destination_and_not_for_another(model):
     assert predict(world, replace(ninth, destination="203.0.113.20"), state).trace.server
 
 
+@pytest.mark.parametrize("prefix", ["10.240.1.0/24", "192.168.0.0/24", "10.99.0.0/16"])
+def test_a_user_route_to_the_internet_loses_what_is_for_a_private_address(prefix):
+    """The internet routes none (RFC 1918), and so does not bring it back to Azure either."""
+    world = build(with_routes(small_cluster("overlay"), UserRoute(prefix, "Internet")))
+    for source in ("web-1", "node1", "vm-1"):
+        trace = follow(world, source, prefix.replace("0.0/16", "0.4").replace("0/24", "4"))
+        assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "edge")
+        assert trace.delivered is None
+    assert reaches(world, "web-1", "internet")
+
+
 # ---- what Azure itself answers ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "icmp"])
+def test_routers_of_subnets_and_the_models_own_links_answer_nothing(model, protocol):
+    world = WORLDS[model]
+    for source, gateway in (
+        ("vm-1", "10.240.0.1"), ("web-1", "10.240.0.1"), ("node1", "10.240.1.1"),
+        ("peer", "10.241.0.1"), ("office", "192.168.0.1"), ("internet", "203.0.113.1"),
+        ("vm-1", "192.0.2.1"), ("vm-1", "192.0.2.2"), ("internet", "192.0.2.1"),
+    ):  # fmt: skip
+        trace = follow(world, source, gateway, 0 if protocol == "icmp" else 80, protocol=protocol)
+        assert trace.disposition in (Disposition.DROPPED, Disposition.NO_ROUTE), gateway
+        assert {hop.host for hop in trace.hops if hop.host != source}, "it went out"
+        back = [seen for seen in trace.sightings if seen.host == source and seen.direction == "in"]
+        assert back == [], "and nothing came back"
+
+
+def test_the_platforms_addresses_answer_what_they_serve_and_nothing_else():
+    for address, port, protocol in ((DNS, 0, "icmp"), (METADATA, 0, "icmp"), (DNS, 443, "tcp"),
+                                    (METADATA, 53, "udp"), (METADATA, 443, "tcp")):  # fmt: skip
+        for source in ("web-1", "node1", "vm-2", "office"):
+            trace = follow(WORLDS["overlay"], source, address, port, protocol=protocol)
+            assert (trace.disposition, trace.ended_at) == (Disposition.DROPPED, "azure")
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -364,6 +405,7 @@ def test_no_route_table_and_no_security_group_keeps_a_machine_from_azures_dns():
 def test_azures_dns_answers_nobody_on_premises_and_nobody_in_the_internet():
     for stranger in ("office", "internet"):
         assert not reaches(WORLDS["overlay"], stranger, DNS, 53, protocol="udp")
+        assert not reaches(WORLDS["overlay"], stranger, METADATA, 80)
 
 
 # ---- probes -------------------------------------------------------------------------------------
@@ -427,6 +469,105 @@ def test_with_policy_local_a_pod_that_is_not_ready_takes_its_node_out():
     assert all("node1" not in way.result.path for way in ways)
 
 
+def test_no_probe_is_answered_where_a_service_has_no_node_port():
+    """Node port 0 is none: no port of kube-proxy's own either."""
+    topology = small_cluster("overlay")
+    without = Service(
+        "default", "bare", ("10.0.0.90",), (ServicePort(80, target_port=8080),), "LoadBalancer",
+        load_balancer_ingress=(LoadBalancerIngress("198.51.100.90"),),
+    )  # fmt: skip
+    world = build(topology.changed(exposures=(web(), Exposure(without, {"app": "web"}))))
+    trace = follow(world, "internet", "198.51.100.90")
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "azure")
+
+
+def test_two_services_may_share_an_address_and_one_has_affinity_without_the_other():
+    topology = small_cluster("overlay")
+    world = build(topology.changed(exposures=(web(), beside(loyal(web())))))
+    routes = [route for route in world.host("azure").routes if route.network == f"{PUBLIC}/32"]
+    assert [route.table for route in routes] == ["main", "401", "402"], "one, and one for each node"
+    kept, state = nodes_of(world, "internet", PUBLIC, first_and_last(), port=443)
+    assert len(set(kept)) == 1
+    assert len(set(nodes_of(world, "internet", PUBLIC, first_and_last(), state)[0])) == 2
+    no_probe = SecurityRule("no", 110, "Deny", "Inbound", "Tcp", "AzureLoadBalancer", port="30443")
+    shut = build(with_security(world.topology, OPEN, no_probe))
+    assert not reaches(shut, "internet", PUBLIC)
+
+
+# ---- session affinity ---------------------------------------------------------------------------
+
+
+def nodes_of(world, source, address, draws, state=None, port=80, protocol="tcp"):
+    """The node that each of several flows of a client enters, and what is remembered then."""
+    found = []
+    for at, draw in enumerate(draws):
+        flow = Flow(source, address, port, protocol, 41000 + at)
+        trace, state = predict(world, flow, state, draw)
+        found.append(next(host for host in trace.path if host.startswith("node")))
+    return found, state
+
+
+def last(question):
+    """Always the last possible answer."""
+    return [answer for answer, chance in question.outcomes if chance > 0][-1]
+
+
+def first_and_last():
+    return [first, last] * 3
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("source", ["internet", "vm-2"])
+def test_with_client_ip_affinity_every_flow_of_a_client_takes_one_node(model, source):
+    topology = small_cluster(model)
+    world = build(topology.changed(exposures=(loyal(web()), front())))
+    for start in (first, last):
+        nodes, state = nodes_of(world, source, PUBLIC, [start, *first_and_last()])
+        assert len(set(nodes)) == 1, "whatever chance would say"
+        others, _ = nodes_of(world, source, FRONT, first_and_last(), state)
+        assert set(others) == {"node1", "node2"}, "a Service without affinity draws each time"
+    assert {nodes_of(world, source, PUBLIC, [draw])[0][0] for draw in (first, last)} == {
+        "node1", "node2",
+    }  # fmt: skip
+
+
+def test_two_clients_need_not_take_one_node_and_an_internal_address_keeps_them_too():
+    everywhere = loyal(replace(local("Cluster"), selector={"app": "web"}))
+    world = build(small_cluster("overlay").changed(exposures=(everywhere,)))
+    one, state = nodes_of(world, "vm-2", INTERNAL, [first, last, last])
+    other, _ = nodes_of(world, "vm-1", INTERNAL, [last, first, first], state)
+    assert (one, other) == (["node1"] * 3, ["node2"] * 3)
+
+
+def test_affinity_is_of_both_addresses_and_so_of_all_ports_and_protocols():
+    ports = (
+        ServicePort(80, "http", node_port=30080, target_port=8080),
+        ServicePort(53, "dns", "UDP", 30053, 53),
+    )
+    service = replace(loyal(web()).service, ports=ports)
+    pods = tuple(
+        replace(pod, ports=(8080, "53/udp")) for pod in small_cluster("overlay").cluster.pods
+    )
+    exposure = Exposure(service, {"app": "web"})
+    world = build(small_cluster("overlay").changed(pods=pods, exposures=(exposure,)))
+    for draw in (first, last):
+        (node,), state = nodes_of(world, "internet", PUBLIC, [draw])
+        nodes, _ = nodes_of(world, "internet", PUBLIC, [first, last], state, 53, "udp")
+        assert nodes == [node] * 2
+
+
+def test_a_client_whose_node_is_gone_gets_another_one():
+    topology = small_cluster("overlay").changed(exposures=(loyal(web()),))
+    nodes, state = nodes_of(build(topology), "internet", PUBLIC, [first])
+    assert nodes == ["node1"]
+    fewer = topology.changed(
+        nodes=topology.cluster.nodes[1:], pods=topology.cluster.pods[2:], missing_routes=()
+    )
+    world = build(fewer)
+    kept = remembered(state, world, frozenset())
+    assert nodes_of(world, "internet", PUBLIC, [first], kept)[0] == ["node2"]
+
+
 # ---- pings --------------------------------------------------------------------------------------
 
 
@@ -443,6 +584,14 @@ def test_a_load_balancer_without_a_healthy_node_answers_no_ping():
     nobody = replace(web(), selector={"app": "nobody"})
     world = build(small_cluster("overlay").changed(exposures=(nobody,)))
     assert not reaches(world, "internet", PUBLIC, 0, protocol="icmp")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_public_load_balancer_answers_the_pings_of_its_own_cluster(model):
+    """Chosen here (course.fabric.balancer): Azure documents it for machines with an address."""
+    for source in ("web-1", "node1", "vm-2"):
+        trace = follow(WORLDS[model], source, PUBLIC, 0, protocol="icmp")
+        assert (trace.disposition, trace.server) == (DELIVERED, "azure")
 
 
 @pytest.mark.parametrize("model", MODELS)

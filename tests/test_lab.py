@@ -373,6 +373,22 @@ def test_what_cannot_be_asked_is_refused_with_the_way_out(overlay):
         overlay.compare(replace(seen, ended_at="azure"))
 
 
+@pytest.mark.parametrize("ttl", range(1, 8))
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "icmp"])
+def test_a_packet_expires_where_it_was_predicted(lab, ttl, protocol):
+    flow = Flow("web-1", lab.world.address("vm-2"), 80 * (protocol != "icmp"), protocol, ttl=ttl)
+    ends = {"tcp": DELIVERED, "icmp": DELIVERED, "udp": Disposition.REFUSED}
+    seen = as_predicted(lab, flow)
+    routers = {"node1": 1, "azure": 2}  # each takes one off
+    expired = [name for name, at in routers.items() if at == ttl]
+    if expired:
+        assert (seen.disposition, seen.ended_at) == (Disposition.EXPIRED, *expired)
+        assert seen.sightings[-1].host == "web-1"  # which is told
+        assert seen.sightings[-1].packet.icmp == "ttl-zero-during-transit"
+    else:
+        assert seen.disposition == ends[protocol]
+
+
 def test_a_tool_that_fails_is_quoted(overlay):
     with pytest.raises(LabError, match=r"ip link add on node1 failed: .*Not enough information"):
         overlay._engine.built.namespaces.must(Command(("ip", "link", "add"), "node1"))
@@ -382,5 +398,5 @@ def test_a_closed_lab_says_so_and_may_be_closed_again():
     lab = Lab(small_cluster("overlay"), plugins=False)
     lab.close()
     lab.close()
-    with pytest.raises(LabError, match="has ended"):
+    with pytest.raises(InputError, match="is closed"):
         lab.run("web-1", "ip route")

@@ -6,13 +6,19 @@ import json
 import math
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from course import free_address
 from course.errors import InputError
 from course.lab.namespaces import PATH, LabError
 from course.laboratory import Lab
@@ -130,7 +136,7 @@ def on_the_machine(*words):
     return ran.stdout
 
 
-@pytest.mark.parametrize("kind", ["net", "pid", "mnt"])
+@pytest.mark.parametrize("kind", ["net", "pid", "mnt", "uts", "ipc"])
 def test_no_host_of_a_lab_is_in_a_namespace_of_the_machine(lab, kind):
     words = f"readlink /proc/self/ns/{kind}"
     found = {host: lab.run(host, words).strip() for host in lab.world.by_name}
@@ -231,6 +237,7 @@ BAD = {
     "a source port that is none": lambda lab: lab.observe(
         Flow("web-1", "10.244.1.2", 80, source_port=-5)
     ),
+    "a TTL that is none": lambda lab: lab.observe(Flow("web-1", "10.244.1.2", 80, ttl=256)),
     "a name for an address": lambda lab: lab.observe(Flow("web-1", "web-3", 80)),
 }
 
@@ -256,5 +263,129 @@ def test_a_host_that_somebody_took_away_is_told_and_the_others_go_on():
 
 
 def test_much_output_comes_whole(lab):
-    said = lab.run("node1", "sh -c 'yes | head -c 20000000'", timeout=60)
-    assert (len(said), set(said)) == (20_000_000, {"y", "\n"})
+    said = lab.run("node1", "sh -c 'yes | head -c 1000000'", timeout=60)
+    assert (len(said), set(said)) == (1_000_000, {"y", "\n"})
+
+
+@pytest.mark.parametrize("command", ["yes", "cat /dev/zero", "sh -c 'yes >&2 & sleep 9'"])
+def test_what_prints_without_end_is_cut_and_stopped_at_once(lab, command):
+    before = time.monotonic()
+    said = lab.run("node1", command)
+    assert time.monotonic() - before < 5
+    assert said.endswith("\n(cut after 1 MB, and stopped)\n")
+    assert 1_000_000 <= len(said) < 1_000_100
+    assert not {"yes", "cat", "sleep"} & set(lab.run("node1", "ps -Ao comm").split())
+
+
+def test_a_file_that_grows_without_end_is_stopped(lab):
+    said = lab.run("node1", "dd if=/dev/zero of=/run/endless bs=1M")
+    assert said == "(stopped: its file grew beyond 16 MiB)\n"
+    assert lab.run("node1", "stat -c %s /run/endless") == f"{16 << 20}\n"
+
+
+SESSIONS = "setsid sleep 77 & (setsid sh -c 'sleep 78; true' &); "
+
+
+def test_what_a_stopped_command_started_ends_with_it_in_whatever_session(lab):
+    assert "stopped after 0.5 s" in lab.run("node1", ["sh", "-c", f"{SESSIONS}sleep 79"], 0.5)
+    assert "sleep" not in lab.run("node1", "ps -A")
+
+
+def test_what_a_command_leaves_behind_of_itself_stays(lab):
+    lab.run("node1", ["sh", "-c", SESSIONS])
+    assert lab.run("node1", "ps -A").count("sleep") == 2
+    lab.run("node1", "pkill sleep")
+
+
+def interrupted(call, *words):
+    """Call something, and interrupt it as Ctrl-C does, once it is under way."""
+    # where the tests run in the background, nothing interrupts them
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        call(*words)
+    timer.join()
+
+
+def test_ctrl_c_stops_a_command_and_the_lab_goes_on(lab):
+    before = time.monotonic()
+    interrupted(lab.run, "node1", ["sh", "-c", f"{SESSIONS}sleep 79"], 60)
+    assert lab.run("node1", "echo there") == "there\n"
+    assert "sleep" not in lab.run("node1", "ps -A")
+    assert time.monotonic() - before < 10
+    assert not lab.closed
+
+
+def test_ctrl_c_while_a_flow_is_sent_is_told_where_it_may_matter(monkeypatch):
+    flow = Flow("vm-1", "10.240.0.5", 10250)
+    with Lab(small_cluster("overlay"), plugins=False) as lab:
+        monkeypatch.setattr("course.live.observe", lambda *_: time.sleep(9))
+        interrupted(lab.observe, flow)
+        monkeypatch.undo()
+        lab.world = replace(lab.world, hosts=tuple(map(deaf, lab.world.hosts)))
+        found = lab.compare(lab.observe(flow))  # it goes well, where it should not
+    assert not found.equal
+    assert found.drift == (f"vm-1: {flow} was interrupted, and may be remembered",)
+
+
+def deaf(host):
+    """A host on which nobody waits for packets."""
+    return replace(host, sockets=())
+
+
+def test_a_lab_that_is_interrupted_while_it_changes_is_closed_and_says_why(monkeypatch):
+    with Lab(small_cluster("overlay"), plugins=False) as lab:
+        before = lab.topology
+        # a change that takes a while: conntrack is asked for at its end
+        monkeypatch.setattr("course.lab.change.clean_up", lambda _: time.sleep(9))
+        interrupted(lab.apply, small_cluster("kubenet"))
+        assert lab.topology == before
+        assert repr(lab) == "A lab that is closed: it was half changed when that ended."
+        with pytest.raises(InputError, match="it was half changed when that ended"):
+            lab.run("node1", "true")
+
+
+def test_an_address_that_was_asked_for_in_vain_is_given_back(monkeypatch):
+    with Lab(small_cluster("kubenet")) as lab:
+        own = "/var/lib/cni/networks/kubenet"
+        before = lab.run("node1", f"ls {own}")
+
+        def slow(words):
+            return ("sh", "-c", f"{words[2]}; sleep 9") if "CNI_COMMAND=ADD" in words[2] else words
+
+        monkeypatch.setattr(
+            "course.laboratory.asked", lambda *words: slow(free_address.asked(*words))
+        )
+        interrupted(lab.add_pod, Pod("web-5", "node1"))
+        assert lab.run("node1", f"ls {own}").split() == [
+            *before.split(), *(["last_reserved_ip.0"] * ("last_reserved_ip.0" not in before)),
+        ]  # fmt: skip
+        monkeypatch.undo()
+        assert lab.add_pod(Pod("web-5", "node1")) == lab.world.address("web-5")
+
+
+CAPTURE = "(sleep 0.5; ping -c 1 10.240.0.5) > /dev/null & tcpdump -nlc 1 -i eth0 icmp"
+CAPTURES = f"""
+import sys
+sys.path.insert(0, sys.argv[1])
+from course.laboratory import Lab
+from course.scenarios import small_cluster
+with Lab(small_cluster("overlay"), plugins=False) as lab:
+    print(lab.run("node1", ["sh", "-c", "{CAPTURE}"]))
+"""
+REQUEST = re.compile(r"IP 10\.240\.0\.4 > 10\.240\.0\.5: ICMP echo request")
+tcpdump = pytest.mark.skipif(not shutil.which("tcpdump", path=PATH), reason="no tcpdump")
+
+
+@tcpdump
+def test_tcpdump_shows_packets(lab):
+    assert REQUEST.search(lab.run("node1", ["sh", "-c", CAPTURE]))
+
+
+@AS_ROOT
+@tcpdump
+def test_tcpdump_shows_packets_to_an_ordinary_user():
+    ran = by_an_ordinary_user(CAPTURES)
+    assert REQUEST.search(ran.stdout), ran

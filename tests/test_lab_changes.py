@@ -275,8 +275,8 @@ def test_a_pod_whose_plugin_fails_is_left_out_and_the_rest_is_changed(lab):
         lab.apply(lab.topology.changed(pods=pods))
     assert {"web-5", "web-6"} & set(lab.world.by_name) == {"web-6"}
     assert lab.drift() == ()
-    servers = {as_predicted(lab, Flow("vm-2", "10.240.0.4", NODE_PORT)).server for _ in range(24)}
-    assert "web-6" in servers
+    servers = {as_predicted(lab, Flow("vm-2", "10.240.0.4", NODE_PORT)).server for _ in range(60)}
+    assert "web-6" in servers  # by chance not once in 600,000
 
 
 def test_a_lab_that_is_half_changed_is_closed():
@@ -416,7 +416,7 @@ def test_a_comparison_names_what_was_changed_by_hand(lab):
 def test_a_lab_that_is_closed_changes_no_more():
     lab = Lab(small_cluster("overlay"), plugins=False)
     lab.close()
-    with pytest.raises(LabError, match="has ended"):
+    with pytest.raises(InputError, match="is closed"):
         lab.apply(lab.topology)
-    with pytest.raises(LabError, match="has ended"):
+    with pytest.raises(InputError, match="is closed"):
         lab.drift()

@@ -41,6 +41,7 @@ def exposure(draw, at):
         external_traffic_policy=policy,
         internal_traffic_policy=draw(st.sampled_from(["Cluster", "Local"])),
         session_affinity=draw(st.sampled_from(["None", "ClientIP"])),
+        health_check_node_port=32080 + at if (kind, policy) == ("LoadBalancer", "Local") else 0,
     )  # fmt: skip
     return Exposure(made, draw(st.sampled_from([{"app": "web"}, {"app": "web", "n": "1"}])))
 

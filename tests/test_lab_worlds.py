@@ -7,12 +7,23 @@ from dataclasses import replace
 import pytest
 
 from course.laboratory import Lab
-from course.scenarios import SCENARIOS, small_cluster
+from course.scenarios import (
+    DNS,
+    FRONT,
+    INTERNAL,
+    METADATA,
+    PUBLIC,
+    SCENARIOS,
+    front,
+    local,
+    small_cluster,
+    web,
+)
 from course.topology import Cluster, Machine, Node, Pod
-from course.trace import Flow
+from course.trace import Disposition, Flow
 from course.virtual_network import SecurityRule, UserRoute
 from tests.labs import LIVE, as_predicted
-from tests.worlds import MODELS, with_routes, with_security
+from tests.worlds import MODELS, beside, loyal, with_routes, with_security
 
 pytestmark = LIVE
 
@@ -26,6 +37,7 @@ def changed_worlds():
     blue = Cluster(
         "overlay", "nodes", (Node("blue1"), Node("blue2")),
         (Pod("b-1", "blue1"), Pod("b-3", "blue2")), name="blue",
+        outbound_address="198.51.100.5",
     )  # fmt: skip
     nodes = SecurityRule("nodes", 100, source="10.240.0.0/24", destination="10.240.0.0/24")
     return {
@@ -58,6 +70,49 @@ def test_every_scenario_of_a_changed_world_goes_as_predicted(name):
     with Lab(CHANGED[name], plugins=False) as lab:
         for scenario in SCENARIOS.values():
             as_predicted(lab, scenario.flow(lab.world))
+
+
+@pytest.mark.parametrize("model", ["overlay", "kubenet"])
+def test_a_load_balancer_keeps_a_client_to_one_node_where_its_service_has_affinity(model):
+    topology = small_cluster(model)
+    everywhere = replace(local("Cluster"), selector={"app": "web"})
+    exposures = (web(), beside(loyal(web())), loyal(everywhere), front())
+    with Lab(topology.changed(exposures=exposures), plugins=False) as lab:
+        for source, address, port, most in (
+            ("internet", PUBLIC, 443, 1), ("vm-2", PUBLIC, 443, 1), ("vm-1", INTERNAL, 80, 1),
+            ("vm-2", INTERNAL, 80, 1), ("internet", FRONT, 80, 2), ("internet", PUBLIC, 80, 2),
+        ):  # fmt: skip
+            times = 6 if most == 1 else 20
+            nodes = {entered(as_predicted(lab, Flow(source, address, port))) for _ in range(times)}
+            assert len(nodes) == most, (source, address)
+            as_predicted(lab, Flow(source, address, 0, "icmp"))
+        # one that is gone is replaced, and the clients of others stay
+        before = entered(as_predicted(lab, Flow("vm-1", INTERNAL, 80)))
+        pods = tuple(each for each in topology.cluster.pods if each.node == before)
+        node = topology.cluster.node(before)
+        lab.apply(lab.topology.changed(nodes=(node,), pods=pods))
+        for source, address, port in (
+            ("internet", PUBLIC, 443), ("vm-1", INTERNAL, 80), ("vm-2", INTERNAL, 80),
+        ):  # fmt: skip
+            assert entered(as_predicted(lab, Flow(source, address, port))) == before
+
+
+def entered(trace):
+    """The first node on the way."""
+    return next(host for host in trace.path if host.startswith("node"))
+
+
+def test_routers_and_the_platform_are_silent_and_private_addresses_are_lost_as_predicted():
+    topology = with_routes(small_cluster("overlay"), UserRoute("10.240.1.0/24", "Internet"))
+    with Lab(topology, plugins=False) as lab:
+        for source, address in (
+            ("vm-1", "10.240.0.1"), ("web-1", "10.240.1.1"), ("office", "192.168.0.1"),
+            ("internet", "203.0.113.1"), ("vm-1", "192.0.2.1"), ("vm-1", "192.0.2.2"),
+            ("node1", DNS), ("vm-2", METADATA), ("office", METADATA), ("web-1", "10.240.1.4"),
+        ):  # fmt: skip
+            for port, protocol in ((0, "icmp"), (443, "tcp"), (443, "udp")):
+                seen = as_predicted(lab, Flow(source, address, port, protocol))
+                assert seen.disposition == Disposition.DROPPED, (source, address, protocol)
 
 
 @pytest.mark.parametrize("model", MODELS)

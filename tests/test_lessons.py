@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from itertools import pairwise
 
@@ -12,9 +13,11 @@ import pytest
 
 from course.curriculum import lessons, tools
 from course.facts import all_facts
-from course.prose import facts_in, problems
-from course.questions import question_ids
+from course.laboratory import SHOW
+from course.prose import facts_in, marks, problems
+from course.questions import express_ids, question_ids, texts_of
 from tests.conftest import ROOT
+from tests.labs import LIVE
 
 # those of the learner, of students and of tools are nobody's to tidy
 FOREIGN = {".venv", "my-course", "submitted", "autograded", "feedback", "exchange", "build"}
@@ -40,6 +43,13 @@ def read(file):
 
 def source(cell):
     return "".join(cell["source"])
+
+
+def shown_by(cell):
+    """What a cell shows when it runs, as text."""
+    outputs = cell.get("outputs", [])
+    plain = [output.get("data", {}).get("text/plain", "") for output in outputs]
+    return "\n".join([*plain, *(output.get("text", "") for output in outputs)])
 
 
 def prose(notebook):
@@ -95,7 +105,7 @@ class TestEveryNotebook:
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if target.startswith("#"):
                 assert target[1:] in headings, target
-            elif not re.match(r"https://|fact:|calc:|given:", target):
+            elif not re.match(r"https://|fact:|calc:|given:|shown:", target):
                 assert (file.parent / target).exists(), target
 
     def test_its_pictures_have_alternative_texts(self, file):
@@ -130,6 +140,8 @@ class TestEveryLesson:
     def test_it_asks_each_of_its_questions_once(self, file):
         text = "\n".join(source(cell) for cell in read(file)["cells"])
         asked = re.findall(r'\bask\("([^"]+)"\)', text)
+        for number in re.findall(r'\bexpress\("([^"]+)"\)', text):
+            asked += express_ids(number)
         assert sorted(asked) == sorted(question_ids(file.stem[:2]))
 
 
@@ -141,14 +153,25 @@ class TestEveryLessonAndTool:
         imports = re.compile(r"^(from|import) ", re.MULTILINE)
         assert [cell["id"] for cell in code[1:] if imports.search(source(cell))] == []
 
-    def test_it_runs_alone_and_raises_nothing(self, file, tmp_path):
+    @pytest.mark.parametrize("lab", [pytest.param("live", marks=LIVE), "recorded"])
+    def test_it_runs_alone_and_what_it_shows_is_what_it_tells(self, file, lab, tmp_path):
         notebook = nbformat.read(file, as_version=4)
         elsewhere = {"metadata": {"path": tmp_path}}
-        nbclient.NotebookClient(notebook, timeout=120, resources=elsewhere).execute()
+        client = nbclient.NotebookClient(notebook, timeout=120, resources=elsewhere)
+        client.execute(env={**os.environ, SHOW: lab})
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
         assert outputs
-        noise = [output for output in outputs if output.get("name") == "stderr"]
-        assert noise == []
+        assert [output for output in outputs if output.get("name") == "stderr"] == []
+        shown = {cell["id"]: shown_by(cell) for cell in notebook.cells}
+        told = [source(cell) for cell in notebook.cells if cell["cell_type"] == "markdown"]
+        told += texts_of(file.stem[:2])
+        untrue = [
+            f"{mark.text} is not shown by {mark.target}"
+            for text in told
+            for mark in marks(text)
+            if mark.kind == "shown" and mark.text.strip("`*") not in shown.get(mark.target, "")
+        ]
+        assert untrue == []
 
 
 def test_every_lesson_of_the_curriculum_has_its_notebooks():

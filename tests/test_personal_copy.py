@@ -310,12 +310,12 @@ def test_reset_works_before_the_first_update(root):
 
 @pytest.mark.parametrize("act", [reset, solution])
 def test_an_unknown_number_names_the_lessons(root, act):
-    with pytest.raises(InputError, match="Lessons: 00, 05"):
+    with pytest.raises(InputError, match=r"Lessons: 00, .*05"):
         act("77", root)
 
 
 def test_a_lesson_without_an_exercise_has_no_solution(root):
-    with pytest.raises(InputError, match="Lessons with one: 05"):
+    with pytest.raises(InputError, match=r"There is one of .*05"):
         solution("00", root)
 
 

@@ -170,6 +170,7 @@ def test_two_overlay_clusters_with_one_pod_range_never_meet():
     blue = Cluster(
         "overlay", "nodes", (Node("blue1"), Node("blue2")),
         (Pod("b-1", "blue1"), Pod("b-3", "blue2")), name="blue",
+        outbound_address="198.51.100.5",
     )  # fmt: skip
     guarded = with_security(replace(topology, clusters=(*topology.clusters, blue)))
     for each in (replace(topology, clusters=(*topology.clusters, blue)), guarded):
@@ -188,6 +189,7 @@ def test_what_azure_remembers_of_one_overlay_cluster_opens_nothing_for_another()
     blue = Cluster(
         "overlay", "others", (Node("blue1"), Node("blue2")),
         (Pod("b-1", "blue1"), Pod("b-3", "blue2")), name="blue",
+        outbound_address="198.51.100.5",
     )  # fmt: skip
     no_pods = SecurityRule("no-pods", 100, "Deny", source="10.244.0.0/16")
     both = replace(topology, clusters=(*topology.clusters, blue))
@@ -571,3 +573,30 @@ def test_an_observation_that_no_chance_explains_differs():
     seen_so = replace(trace, hops=(*others, replace(last, sightings=(forged,))))
     (told,) = compare(world, seen_so).differences
     assert "ttl 9" in told
+
+
+# ---- destinations that are no host's ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0", "0.1.2.3", "255.255.255.255", "224.0.0.1", "239.255.255.250"]
+)
+def test_a_flow_goes_to_no_address_of_nobody_or_of_many(address):
+    with pytest.raises(InputError, match=r"is the address of no host, or of many\. A flow goes to"):
+        Flow("web-1", address, 80)
+
+
+@pytest.mark.parametrize(
+    "address", ["10.240.0.255", "10.240.1.255", "203.0.113.255", "127.255.255.255", "192.0.2.3"]
+)
+def test_no_flow_is_predicted_to_a_broadcast_address(world, address):
+    with pytest.raises(InputError, match="is a broadcast address here"):
+        predict(world, Flow("web-1", address, 80))
+
+
+def test_the_last_address_of_a_nodes_pods_is_broadcast_and_another_one_that_ends_so_is_not():
+    for address in ("10.244.0.255", "10.244.1.255"):
+        with pytest.raises(InputError, match="is a broadcast address here"):
+            predict(WORLDS["kubenet"], Flow("vm-1", address, 80))
+    for address in ("10.240.0.254", "10.240.9.255", "127.0.0.1"):
+        predict(WORLDS["kubenet"], Flow("node1", address, 80))

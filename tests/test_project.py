@@ -9,7 +9,7 @@ import tomllib
 import pytest
 import yaml
 
-from course.curriculum import lessons
+from course.curriculum import lessons, projects
 from course.prose import problems
 from tests.conftest import ROOT
 
@@ -82,6 +82,8 @@ def test_the_readme_lists_every_lesson_as_the_curriculum_does():
         row = f"| [{lesson.number} {lesson.title}]({lesson.file}) | {lesson.minutes} min | "
         assert row + lesson.afterwards in README
         assert not lesson.exercise or f"]({lesson.exercise_file}) |" in README
+    for project in projects():
+        assert f"| [{project.name}]({project.file}) | {project.minutes} min | " in README
 
 
 def test_each_door_of_the_readme_has_at_most_five_commands():

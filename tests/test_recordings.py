@@ -136,15 +136,44 @@ def test_a_recording_goes_over_to_that_of_another_cluster():
 def test_a_change_that_nobody_recorded_says_so_and_is_predicted_all_the_same():
     lab = recorded("kubenet")
     flow = SCENARIOS["across nodes"].flow(lab.world)
-    lab.apply(lab.topology.changed(missing_routes=("node2",)))
+    lab.apply(lab.topology.changed(missing_routes=("node1", "node2")))
     assert "not recorded: only predictions are shown" in lab.label
     assert lab.predict(flow).trace.disposition == Disposition.NO_ROUTE
     with pytest.raises(InputError, match="was not recorded, nor was this cluster"):
         lab.observe(flow)
-    with pytest.raises(InputError, match="was not recorded"):
+    with pytest.raises(InputError, match="was not added when this was recorded") as error:
         lab.add_pod(Pod("web-5", "node1"))
+    assert "host-local" not in str(error.value)  # no line of a shell
     lab.apply(small_cluster("kubenet"))
     assert lab.compare(lab.observe(flow)).equal
+
+
+@pytest.mark.parametrize("live", [pytest.param(None, marks=LIVE), False], ids=["live", "recorded"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda lab: lab.run("node1", "ip route"),
+        lambda lab: lab.observe(Flow("web-1", CLUSTER_IP, 80)),
+        lambda lab: lab.apply(lab.topology),
+        lambda lab: lab.add_pod(Pod("web-5", "node1")),
+        lambda lab: lab.drift(),
+    ],
+    ids=["run", "observe", "apply", "add_pod", "drift"],
+)
+def test_a_closed_lab_says_the_same_live_and_recorded(live, use):
+    lab = Lab(small_cluster("overlay"), live=live)
+    lab.close()
+    with pytest.raises(InputError, match=r"'lab' is closed\. Run the cell again that opens one\."):
+        use(lab)
+    assert repr(lab) == "A lab that is closed."
+    assert lab.predict(Flow("web-1", CLUSTER_IP, 80)).trace.hops  # that needs no lab
+
+
+def test_a_recording_says_that_a_change_is_built_anew():
+    lab = recorded("overlay")
+    lab.observe(SCENARIOS["to a VM"].flow(lab.world))
+    lab.apply(small_cluster("kubenet"))
+    assert ", built anew for the change" in lab.label
 
 
 def test_nobody_changes_a_recording_by_hand():
@@ -168,6 +197,13 @@ def test_a_lab_that_was_changed_is_recorded_as_two(model, monkeypatch, tmp_path)
     assert [tape.sessions[0][0] for tape in tapes[:2]] == [first, second]
     assert len({tape.world for tape in tapes}) == len(tapes) == 3
     assert ["host-local" in event.command for event in tapes[1].sessions[0][1:]] == [True, True]
+
+
+@pytest.mark.parametrize("ttl", [1, 64, 255])
+def test_a_flow_is_recorded_with_its_ttl(ttl):
+    trace = predict(WORLDS["overlay"], Flow("web-1", "10.240.1.4", 80, ttl=ttl)).trace
+    assert read(write(trace)) == trace
+    assert (" ttl " in write(trace)["flow"]) == (ttl != 64)  # where it is as always, it is not told
 
 
 # ---- recordings of today's Worlds ----------------------------------------------------------------
@@ -275,7 +311,8 @@ def hops(draw):
 def flows(draw):
     protocol = draw(st.sampled_from(["tcp", "udp", "icmp"]))
     port = 0 if protocol == "icmp" else draw(st.integers(1, 65535))
-    return Flow(draw(names), draw(addresses), port, protocol, draw(ports))
+    one_host = st.ip_addresses(v=4, network="10.0.0.0/8").map(str)
+    return Flow(draw(names), draw(one_host), port, protocol, draw(ports))
 
 
 @st.composite

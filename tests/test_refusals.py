@@ -12,7 +12,7 @@ from course.errors import InputError
 from course.kubeproxy.objects import LoadBalancerIngress, Service, ServicePort
 from course.predict import predict
 from course.scenarios import front, local, small_cluster, web
-from course.topology import Cluster, Exposure, Machine, Node, NodePool, Pod, Topology
+from course.topology import Cluster, Exposure, Machine, Node, NodePool, Pod, Proxy, Topology
 from course.trace import Flow
 from course.virtual_network import SecurityRule, Subnet, UserRoute, VirtualNetwork
 from course.world import build
@@ -37,9 +37,17 @@ def two_nodes(one="", other=""):
     return overlay(nodes=(Node("node1", pod_range=one), Node("node2", pod_range=other)))
 
 
-def machine_at(address):
-    topology = small_cluster("overlay")
-    return replace(topology, machines=(*topology.machines, Machine("vm", address)))
+def machine_at(address, model="overlay", **more):
+    topology = small_cluster(model)
+    return replace(topology, machines=(*topology.machines, Machine("vm", address, **more)))
+
+
+def another(model="overlay", subnet="nodes", **fields):
+    """The small cluster and another one."""
+    topology, fields = small_cluster(model), {"outbound_address": "198.51.100.5"} | fields
+    return replace(
+        topology, clusters=(*topology.clusters, Cluster(model, subnet, name="blue", **fields))
+    )
 
 
 def service(name, *ports, at="", **more):
@@ -69,6 +77,14 @@ def refused(describe, told):
         (lambda: VirtualNetwork("v", ("10.0.0.0/16",), (Subnet("s", "10.1.0.0/24"),)), "outside"),
         (lambda: VirtualNetwork("my net", ("10.0.0.0/16",)), "'my net' is no name of a virtual"),
         (lambda: Subnet("node subnet", "10.0.0.0/24"), "is no name of a subnet"),
+        *(
+            (lambda length=length: Subnet("s", f"10.0.0.0/{length}"), "smaller than any subnet")
+            for length in (30, 31, 32)
+        ),
+        *(
+            (lambda text=text: VirtualNetwork("v", (text,)), "no virtual network has that")
+            for text in ("169.254.0.0/24", "127.0.0.0/16", "224.0.0.0/8", "168.63.0.0/16")
+        ),
         (
             lambda: Topology(
                 (
@@ -140,7 +156,53 @@ def test_rules_of_two_directions_may_have_one_priority_and_a_group_may_be_anywhe
         (lambda: build(overlay(pod_range="10.240.0.0/16")), "the pods' range, and overlaps"),
         (lambda: build(overlay(pod_range="10.241.0.0/16")), "the pods' range, and overlaps"),
         (lambda: build(overlay(pod_range="10.244.0.0/24")), "has no /24 left"),
+        *(
+            (lambda text=text: overlay(pod_range=text), "which AKS keeps for itself")
+            for text in ("172.16.0.0/12", "172.30.0.0/16", "172.31.4.0/22", "169.254.0.0/16")
+        ),
+        (lambda: overlay(exposures=(), service_range="172.31.0.0/24"), "AKS keeps for itself"),
+        (lambda: overlay(exposures=(), service_range="192.0.2.0/24"), "AKS keeps for itself"),
+        (
+            lambda: Topology(
+                (VirtualNetwork("v", ("172.16.0.0/12",), (Subnet("s", "172.16.0.0/24"),)),),
+                clusters=(Cluster("overlay", "s"),),
+            ),
+            "'172.16.0.0/12' overlaps 172.30.0.0/16, which AKS keeps for itself. v has a cluster",
+        ),
+        (lambda: overlay(exposures=(), service_range="11.0.0.0/12"), "too large a range"),
+        (lambda: overlay(exposures=(), service_range="11.0.0.0/8"), "too large a range"),
         (lambda: overlay(outbound_address="198.51.100"), "198.51.100"),
+        (lambda: overlay(outbound_address="10.240.0.77"), "is private"),
+        (lambda: overlay(outbound_address="100.64.0.1"), "is private"),
+        (lambda: overlay(outbound_address="224.0.0.1"), "no host may have"),
+        (lambda: overlay(outbound_address="192.0.2.9"), "kept by this model"),
+        (lambda: overlay(outbound_address="198.51.100.3"), "kept by this model"),
+        (lambda: overlay(outbound_address="203.0.113.10"), "is what the internet sees of aks"),
+        (
+            lambda: another(outbound_address="198.51.100.80"),
+            "'198.51.100.80' is what the internet sees of blue. Nobody else may have it",
+        ),
+        (
+            lambda: another(outbound_address="198.51.100.4"),
+            "'198.51.100.4' is twice the address that the internet sees of a cluster",
+        ),
+        (lambda: another("kubenet"), "'nodes' is twice the subnet of a kubenet cluster"),
+        (
+            lambda: another("kubenet", "others", more_pools=(NodePool("more", "nodes"),)),
+            "'nodes' is twice the subnet of a kubenet cluster",
+        ),
+        (
+            lambda: small_cluster("pod-subnet-dynamic").changed(
+                more_pools=(NodePool("more", "pods", "pods"),)
+            ),
+            "'more' stands in pods, which is delegated to pods",
+        ),
+        (
+            lambda: more_pods(
+                *(Pod(f"p-{n}", "node1", ports=(n,), host_network=True) for n in range(1, 15))
+            ),
+            "has more pods than max-pods 15",
+        ),
         (lambda: overlay(missing_routes=("node9",)), "'node9' is no node here"),
         (lambda: overlay(max_pods=1), "more pods than max-pods"),
         (lambda: overlay(max_pods=1000), "1000 is no max-pods"),
@@ -177,7 +239,11 @@ def test_clusters_that_cannot_be(describe, told):
         ),
         (lambda: overlay(nodes=(Node("node1", pool="gpu"), Node("node2"))), "is no node pool"),
         (lambda: two_nodes("10.245.0.0/24"), "outside of the pod range"),
-        (lambda: two_nodes("10.244.3.0/24", "10.244.3.128/25"), "two nodes have it"),
+        (lambda: two_nodes("10.244.3.0/24", "10.244.3.0/24"), "two nodes have it"),
+        *(
+            (lambda length=length: two_nodes(f"10.244.4.0/{length}"), "Each has a /24")
+            for length in (22, 23, 25, 30, 31, 32)
+        ),
         (
             lambda: small_cluster("node-subnet").changed(
                 nodes=(Node("node1", held=("10.240.0.9",)), Node("node2", held=("10.240.0.9",)))
@@ -191,8 +257,8 @@ def test_nodes_that_cannot_be(describe, told):
 
 
 def test_a_node_gets_a_part_of_the_pod_range_that_no_other_one_overlaps():
-    nodes = build(two_nodes("", "10.244.0.128/25")).topology.cluster.nodes
-    assert [node.pod_range for node in nodes] == ["10.244.1.0/24", "10.244.0.128/25"]
+    nodes = build(two_nodes("", "10.244.0.0/24")).topology.cluster.nodes
+    assert [node.pod_range for node in nodes] == ["10.244.1.0/24", "10.244.0.0/24"]
 
 
 @pytest.mark.parametrize(
@@ -308,6 +374,33 @@ def test_what_was_given_out_may_be_given_by_hand(model):
         (lambda: overlay(exposures=(web(address="10.240.9.9"),)), "is private, and in no subnet"),
         (lambda: overlay(exposures=(web(address="10.240.0.2"),)), "kept by Azure"),
         (lambda: overlay(exposures=(web(address="169.254.1.1"),)), "no host may have"),
+        (lambda: overlay(exposures=(web(address="192.0.2.1"),)), "kept by this model"),
+        (lambda: overlay(exposures=(web(address="198.51.100.3"),)), "kept by this model"),
+        (lambda: overlay(exposures=(web(address="203.0.113.1"),)), "kept by the router"),
+        *(
+            (
+                lambda ip=ip: overlay(exposures=(renamed(web(), cluster_ips=(ip,)),)),
+                "is the first or last of 10.0.0.0/16",
+            )
+            for ip in ("10.0.0.0", "10.0.255.255")
+        ),
+        *(
+            (
+                lambda port=port: overlay(
+                    exposures=(service("s", ServicePort(80, node_port=port)),)
+                ),
+                f"{port} is no node port. Give 30000 to 32767",
+            )
+            for port in (80, 29999, 32768)
+        ),
+        (
+            lambda: overlay(exposures=(renamed(local(), health_check_node_port=8080),)),
+            "8080 is no node port",
+        ),
+        (
+            lambda: overlay(exposures=(renamed(local(), health_check_node_port=0),)),
+            "'default/other' has externalTrafficPolicy Local and no health_check_node_port",
+        ),
     ],
 )
 def test_services_that_cannot_be(describe, told):
@@ -341,11 +434,60 @@ def test_no_machine_is_where_no_host_can_be(address):
         (lambda: machine_at("198.51.100.80"), "'198.51.100.80' is twice"),
         (lambda: machine_at("10.240.0.200"), "'10.240.0.200' is twice"),
         (lambda: machine_at("10.240.0.255"), "kept by Azure"),
+        *(
+            (lambda ip=ip: machine_at(ip), "kept by this model")
+            for ip in ("192.0.2.1", "192.0.2.2", "192.0.2.77", "198.51.100.3")
+        ),
+        (lambda: machine_at("198.51.100.4"), "'198.51.100.4' is what the internet sees of aks"),
+        *(
+            (lambda ip=f"{net}.{n}", net=net: machine_at(ip), f"kept by the router of {net}.0/24")
+            for net in ("203.0.113", "192.168.0")
+            for n in (0, 1, 255)
+        ),
+        *(
+            (lambda ip=ip: machine_at(ip), "would stand nowhere")
+            for ip in ("100.64.0.9", "10.240.9.9", "172.16.0.9", "192.168.1.4")
+        ),
+        (
+            lambda: machine_at("10.240.2.200", "pod-subnet-static"),
+            "'vm' stands in pods, which is delegated to pods",
+        ),
+        (lambda: Proxy(80, "web-1", 8080), "'web-1'"),
+        (lambda: Proxy(0, "10.240.0.4", 8080), "is no port"),
+        (
+            lambda: machine_at("10.240.1.9", proxy=Proxy(80, "8.8.8.8", 80)),
+            "'8.8.8.8' is nowhere here: vm opens connections to it",
+        ),
         (lambda: Machine("my vm", "10.240.0.9"), "is no name of a machine"),
     ],
 )
 def test_machines_that_cannot_be(describe, told):
     refused(describe, told)
+
+
+@pytest.mark.parametrize("to", ["10.244.0.2", "192.168.0.4", "203.0.113.10", "198.51.100.80"])
+def test_a_proxy_may_lead_to_whatever_has_an_address(to):
+    build(machine_at("10.240.1.9", proxy=Proxy(80, to, 80)))
+
+
+def test_a_range_on_premises_may_overlap_the_pods():
+    topology = replace(overlay(), on_premises=("10.244.200.0/24", "192.168.0.0/24"))
+    build(replace(topology, machines=(*topology.machines, Machine("vm", "10.244.200.4"))))
+
+
+def test_max_pods_may_be_smaller_than_aks_allows_so_that_a_node_is_soon_full():
+    three = tuple(Pod(f"p-{n}", "node1") for n in range(3))
+    build(small_cluster("node-subnet").changed(pods=three, max_pods=3))
+    fourth = (*three, Pod("p-3", "node1"))
+    refused(
+        lambda: small_cluster("node-subnet").changed(pods=fourth, max_pods=3), "max-pods 3. Move"
+    )
+
+
+def test_a_load_balancer_may_have_the_address_that_the_internet_sees_of_its_cluster():
+    world = build(overlay(exposures=(web(address="198.51.100.4"),)))
+    trace = predict(world, Flow("internet", "198.51.100.4", 80)).trace
+    assert trace.server.startswith("web-")
 
 
 def test_a_route_table_has_one_route_for_a_nodes_pods_the_users_or_that_of_aks():

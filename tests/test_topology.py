@@ -84,7 +84,10 @@ def test_no_two_pods_of_a_cluster_share_an_address(model, nodes, places):
 
 def test_two_clusters_of_a_subnet_share_no_node_address_but_may_share_a_pod_range():
     topology = small_cluster("overlay")
-    blue = Cluster("overlay", "nodes", (Node("blue1"),), (Pod("b-1", "blue1"),), name="blue")
+    blue = Cluster(
+        "overlay", "nodes", (Node("blue1"),), (Pod("b-1", "blue1"),), name="blue",
+        outbound_address="198.51.100.5",
+    )  # fmt: skip
     both = build(replace(topology, clusters=(*topology.clusters, blue))).topology
     assert both.clusters[1].nodes[0].address not in [n.address for n in both.cluster.nodes]
     assert both.clusters[1].pods[0].address == both.cluster.pods[0].address

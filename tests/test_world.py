@@ -66,7 +66,8 @@ def test_no_address_is_on_the_network_cards_of_two_nodes(model):
     mine = topology.cluster
     blue = replace(
         mine, name="blue", nodes=(Node("blue1"), Node("blue2")), pods=(), exposures=(),
-        pod_range="10.245.0.0/16",
+        pod_range="10.245.0.0/16", outbound_address="198.51.100.5",
+        subnet="others" if model == "kubenet" else mine.subnet,
     )  # fmt: skip
     world = build(replace(topology, clusters=(mine, blue)))
     cards = [

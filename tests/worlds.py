@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from course import networks
+from course.kubeproxy.objects import ServicePort
 from course.predict import predict
 from course.scenarios import small_cluster
 from course.topology import Node, NodePool, Pod
@@ -55,6 +56,18 @@ def with_host(world, host):
     return replace(
         world, hosts=tuple(host if each.name == host.name else each for each in world.hosts)
     )
+
+
+def loyal(exposure):
+    """The same with sessionAffinity ClientIP."""
+    return replace(exposure, service=replace(exposure.service, session_affinity="ClientIP"))
+
+
+def beside(exposure, **fields):
+    """A Service of its own at the same address of the load balancer, at port 443."""
+    ports = (ServicePort(443, "https", node_port=30443, target_port=8080),)
+    given = {"name": "other", "cluster_ips": ("10.0.0.99",), "ports": ports} | fields
+    return replace(exposure, service=replace(exposure.service, **given))
 
 
 def with_pool(topology):

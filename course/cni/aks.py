@@ -70,14 +70,14 @@ FIELDS = {
     "plugins.name": "the name of this plugin's own configuration; the runtime replaces it",
     "plugins.mode": "how the pod is wired. transparent: a veth pair and routes on the host; "
     "bridge: a veth pair into a Linux bridge (older); transparent-vlan, l2bridge, l2tunnel: others",
-    "plugins.bridge": "the name of the bridge, in the modes that have one: azure0",
+    "plugins.bridge": "the name of the bridge that pods hang on, where there is one",
     "plugins.ipsToRouteViaHost": "addresses that the pod reaches by the host itself: "
     f"{NODE_LOCAL_DNS} is NodeLocal DNS, a resolver on the node",
     "plugins.executionMode": "default, baremetal, or v4swift: addresses come from the CNS",
     "plugins.cnsSocketPath": "the socket at which the CNS answers",
-    "plugins.ipam.type": "who hands out addresses. azure-vnet-ipam: a plugin of its own on the "
-    "node; azure-cns: not a program but the CNS daemon, asked directly; azure-ipam: a program that "
-    "asks the CNS, for Cilium's plugin",
+    "plugins.ipam.type": "who hands out addresses. host-local: a program that keeps files; "
+    "azure-vnet-ipam: a program of Azure's; azure-cns: not a program but the CNS daemon, asked "
+    "directly; azure-ipam: a program that asks the CNS, for Cilium's plugin",
     "plugins.ipam.mode": "overlay, v4overlay or dualStackOverlay: addresses from the node's share "
     "of a pod range beside the virtual network; the three become one. Absent: from a subnet",
     "plugins.capabilities.portMappings": "the runtime passes each pod's hostPort entries",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from course.fabric.cards import cards
-from course.fabric.edge import edge, gateway_of, in_internet
+from course.fabric.edge import edge, gateway_of
 from course.fabric.router import azure
 from course.linux.host import Host
 from course.topology import EDGE, Topology
@@ -31,6 +31,6 @@ def build(topology: Topology, made: Sequence[Made]) -> tuple[Host, ...]:
         for each in inside
         if not each.cluster
     )
-    outside = [each for each in topology.machines if in_internet(topology, each)]
+    outside = [each for each in topology.machines if topology.in_internet(each.address)]
     strangers = (machine_host(each, gateway_of(each), "24", EDGE) for each in outside)
     return (azure(topology, made, inside), edge(made, outside), *hosts, *strangers)

@@ -1,23 +1,31 @@
 """Azure's load balancer: which node gets a new connection, and which nodes take part.
 
 Floating IP: a packet keeps the address of the load balancer, and kube-proxy on the node takes it
-from there. A flow keeps its node, since the node is chosen by a hash of addresses and ports. What a
-load balancer's rules do not name is dropped; pings too, but for public addresses, which answer them
-themselves.
+from there. A flow keeps its node, since the node is chosen by a hash of addresses and ports; with
+sessionAffinity ClientIP a client does (course.fabric.affinity). What a load balancer's rules do not
+name is dropped; pings too, but for public addresses, which answer them themselves: from the
+internet and from machines in Azure, documented for those with a public address. Chosen here: that
+they answer the cluster's own nodes and pods too, though no ping of theirs gets out to the internet;
+and that they are silent where no node takes part, as documented for nodes that are switched off
+(where all are probed down, Azure tells "host unreachable").
 
 A node takes part if its probes are answered. They come from 168.63.129.16, and so a security group
-may shut them out. Sources: Microsoft Learn, "Floating IP", "Azure Load Balancer health probes",
-"What is IP address 168.63.129.16", "Test reachability of Azure Public Load Balancer frontends with
-ping"; cloud-provider-azure, "Azure LoadBalancer".
+may shut them out. AKS makes a probe for each port, and a rule of Azure asks its own only; chosen
+here, so that a load balancer's address is one route: a node takes part if all ports that the
+address leads to answer, of all Services that share it.
+
+Sources: Microsoft Learn, "Floating IP", "Azure Load Balancer health probes", "What is IP address
+168.63.129.16", "Test reachability of Azure Public Load Balancer frontends with ping and
+traceroute"; cloud-provider-azure, "Azure LoadBalancer".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from course.addresses import is_inside, parse_range
 from course.fabric.cards import Card
-from course.kubeproxy.objects import Service
+from course.fabric.platform import PLATFORM
+from course.kubeproxy.objects import Service, ServicePort
 from course.linux.host import Host
 from course.linux.netfilter import ACCEPT, hook
 from course.linux.outcome import Fate
@@ -27,10 +35,9 @@ from course.linux.path import receive
 from course.linux.routing import NextHop, Route
 from course.linux.ruleset import Ruleset
 from course.topology import AZURE, EDGE, Cluster
-from course.virtual_network import PRIVATE
+from course.virtual_network import is_private
 from course.wiring.made import Made
 
-PLATFORM = "168.63.129.16"  # where probes come from; Azure's DNS has the same address
 BALANCER = "load-balancer"
 TAKEN = (Fate.SENT, Fate.DELIVERED)
 Asked = Callable[[str, int], bool]  # whether a probe reaches a port of a node
@@ -44,18 +51,15 @@ def fronts(cluster: Cluster) -> Iterator[tuple[Service, str]]:
                 yield service, ingress.ip
 
 
-def is_private(network: str) -> bool:
-    """Whether an address or range is one that the internet does not route."""
-    return any(is_inside(parse_range(network), parse_range(each)) for each in PRIVATE)
-
-
 def routes(cluster: Cluster, inside: Iterable[Card], reached: Asked) -> Iterator[Route]:
     """To a load balancer's address: by each of the nodes that its probes found."""
     devs = {each.owner: each.dev for each in inside}
-    for service, ip in fronts(cluster):
+    for ip in dict.fromkeys(ip for _, ip in fronts(cluster)):
+        found = [probed(cluster, service, reached) for service, at in fronts(cluster) if at == ip]
         hops = tuple(
-            NextHop(cluster.node(name).address, devs[name])
-            for name in probed(cluster, service, reached)
+            NextHop(node.address, devs[node.name])
+            for node in cluster.nodes
+            if all(node.name in each for each in found)
         )
         if len(hops) > 1:
             yield Route(f"{ip}/32", nexthops=hops)
@@ -98,7 +102,8 @@ def asked_through(rules: Ruleset, inside: Iterable[Card], made: Sequence[Made]) 
     """
     fabric, cards = Host(AZURE, netfilter=rules), {each.owner: each for each in inside}
     nodes = {host.name: host for each in made for host in each.hosts}
-    own = {s.health_check_node_port for each in made for s in each.cluster.services}
+    services = (service for each in made for service in each.cluster.services)
+    own = {port for port in (each.health_check_node_port for each in services) if port}
 
     def reached(node: str, port: int) -> bool:
         packet = tcp(PLATFORM, 50000, cards[node].address, port)
@@ -126,11 +131,20 @@ def answering_pings(rules: Ruleset, fronts: Iterable[Route]) -> Ruleset:
 def rules(made: Sequence[Made]) -> Iterator[str]:
     """A load balancer hands on what its rules name, a port each; all else is dropped."""
     for each in made:
-        for service, ip in fronts(each.cluster):
+        for ip in dict.fromkeys(ip for _, ip in fronts(each.cluster)):
             yield f"-A FORWARD -d {ip} -j {BALANCER}"
+        for service, ip in fronts(each.cluster):
             for port in service.ports:
-                protocol = port.protocol.lower()
-                match = f"-d {ip} -p {protocol} -m {protocol} --dport {port.port}"
-                yield f"-A {BALANCER} {match} -j RETURN"
+                yield f"-A {BALANCER} {of_port(ip, port)} -j RETURN"
     if any(True for each in made for _ in fronts(each.cluster)):
         yield f"-A {BALANCER} -j DROP"
+
+
+def of_port(ip: str, port: ServicePort) -> str:
+    """What a rule of a load balancer asks of a packet.
+
+    >>> of_port("198.51.100.80", ServicePort(80))
+    '-d 198.51.100.80 -p tcp -m tcp --dport 80'
+    """
+    protocol = port.protocol.lower()
+    return f"-d {ip} -p {protocol} -m {protocol} --dport {port.port}"

@@ -7,12 +7,19 @@ port is left for a destination, nothing goes there. Ports may be used again for 
 here, for another address or port, while Azure keeps a port of UDP for an address and all its ports.
 Pings do not leave: a Standard load balancer translates none.
 
-Nobody in the internet routes private addresses, so what comes from there for one is dropped before
-anything else is asked.
+Machines outside of clusters have default outbound access: an address that Azure gives to many, so
+there is no share of ports. Azure still gives it in virtual networks from before 31 March 2026, and
+in later ones to a subnet that asks for it; chosen here, since what calls from beside a cluster
+is to be seen in the internet too.
 
-Sources: Microsoft Learn, "Outbound rules", "Use SNAT for outbound connections", "Test reachability
-of Azure Public Load Balancer frontends with ping"; facts snat.default_table,
-snat.ports_per_frontend_ip.
+Nobody in the internet routes private addresses (RFC 1918): what is for one is dropped before
+anything else is asked, also what a user-defined route with next hop Internet sends there. Routers
+of the internet, of which the edge is the only one here, answer nobody; chosen here.
+
+Sources: Microsoft Learn, "Outbound rules", "Use SNAT for outbound connections", "Default outbound
+access in Azure", "Virtual network traffic routing" (next hop Internet), "Test reachability of Azure
+Public Load Balancer frontends with ping"; facts snat.default_table, snat.ports_per_frontend_ip,
+default_outbound_access.end.
 """
 
 from __future__ import annotations
@@ -22,18 +29,17 @@ from collections.abc import Iterator, Sequence
 from course import outbound
 from course.addresses import canonical, merge, parse_range
 from course.errors import InputError
-from course.fabric.balancer import fronts, is_private
+from course.fabric.balancer import fronts
 from course.linux.host import Host
 from course.linux.interfaces import Interface, loopback
 from course.linux.routing import Route
 from course.linux.ruleset import parse
-from course.topology import AZURE, EDGE, Machine, Topology
-from course.virtual_network import PRIVATE
+from course.topology import AZURE, EDGE, Machine
+from course.topology.address_checks import AZURE_END, EDGE_END, MACHINES_OUTBOUND
+from course.virtual_network import PRIVATE, is_private
 from course.wiring.made import Made, card
 
-MACHINES_OUTBOUND = "198.51.100.3"  # what the internet sees of machines outside of clusters
 FIRST_PORT = 1024
-AZURE_END, EDGE_END = "192.0.2.2", "192.0.2.1"
 
 
 def edge(made: Sequence[Made], outside: Sequence[Machine]) -> Host:
@@ -63,13 +69,6 @@ def edge(made: Sequence[Made], outside: Sequence[Machine]) -> Host:
     )
 
 
-def in_internet(topology: Topology, machine: Machine) -> bool:
-    """Whether a machine is neither in a subnet nor on premises."""
-    return not (
-        topology.subnet_of(machine.address) or topology.on_premises_range(machine.address)
-    )  # fmt: skip
-
-
 def gateway_of(stranger: Machine) -> str:
     """The first address of the /24 that a machine of the internet stands in."""
     return canonical(parse_range(f"{stranger.address.rpartition('.')[0]}.0/24")[1])
@@ -77,9 +76,11 @@ def gateway_of(stranger: Machine) -> str:
 
 def _rules(made: Sequence[Made]) -> Iterator[str]:
     yield "*raw"
-    yield from (f"-A PREROUTING ! -i {AZURE} -d {private} -j DROP" for private in PRIVATE)
+    yield from (f"-A PREROUTING -d {private} -j DROP" for private in PRIVATE)
     yield "COMMIT"
     yield "*filter"
+    yield "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+    yield "-A INPUT -j DROP"
     for each in made:
         for _, sources in _of_nodes(each):
             ping = "-p icmp -m icmp --icmp-type echo-request"

@@ -3,6 +3,7 @@ a link of its own, and whoever asks by ARP for an address that Azure can route i
 itself, always with the same MAC. So it knows nothing but addresses, and that is the point: a packet
 goes where a table says, or nowhere. Which table, is decided by the card it came from:
 
+    401, 402, ...  a load balancer's node, for its clients (course.fabric.affinity)
     51, 52, ...    the routing domain of an overlay cluster, for the cards of its nodes
     201, 202, ...  the route table of a subnet, for its cards: user-defined routes; `throw` leads on
     101, 102, ...  system routes of a virtual network: every address that a card holds, here and in
@@ -11,19 +12,19 @@ goes where a table says, or nowhere. Which table, is decided by the card it came
 Where the pods of a node have a subnet of their own, what they send is asked of the tables of that
 subnet, whatever card it comes from.
 
-The host itself has the addresses under which Azure answers every machine: its DNS, and instance
-metadata. No route table and no security group has a say in that.
+The host itself has the addresses under which Azure answers every machine (course.fabric.platform),
+and in every subnet that of its router, which answers nothing.
 
 Documented by Azure: the system routes, longest prefix first, a user-defined route before a system
 route of the same prefix, next hop None for private ranges, IP forwarding of network cards, floating
 IP, probes, 168.63.129.16. Not documented, and chosen here so that Linux can do it: that routing
 takes one hop (TTL), that the same MAC answers everywhere, how a routing domain is kept, and that
 Azure takes a packet to an address of its network that no card holds, and drops it: by an interface
-`nowhere`, since Linux answers ARP only for what it has a way to.
+`nowhere`, since Linux answers ARP only for what it has a way to. Left out: what on premises could
+reach beyond networks with a gateway and itself (peered networks by gateway transit, the internet).
 
-Sources: Microsoft Learn, "Virtual network traffic routing", "What is IP address 168.63.129.16",
-"Azure Instance Metadata Service", "Configure Azure CNI networking for dynamic allocation of IPs"
-(separate policies for pods); tried on Linux.
+Sources: Microsoft Learn, "Virtual network traffic routing", "Configure Azure CNI networking for
+dynamic allocation of IPs" (separate policies for pods); tried on Linux.
 """
 
 from __future__ import annotations
@@ -32,21 +33,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from course.addresses import is_inside, parse_range
-from course.fabric import balancer, security
-from course.fabric.balancer import PLATFORM
+from course.fabric import affinity, balancer, security
 from course.fabric.cards import Card
-from course.fabric.edge import AZURE_END, EDGE_END
+from course.fabric.platform import METADATA, PLATFORM, SERVES
 from course.fabric.security import NOWHERE
-from course.linux.host import Host, Socket
+from course.linux.host import Host
 from course.linux.interfaces import Interface, loopback
 from course.linux.routing import PolicyRule, Route
 from course.topology import AZURE, EDGE, Topology
+from course.topology.address_checks import AZURE_END, EDGE_END
 from course.virtual_network import PRIVATE, Subnet, UserRoute, VirtualNetwork
 from course.wiring.made import Made
 
 MAC = "12:34:56:78:9a:bc"  # of Azure's router, on every link
-METADATA = "169.254.169.254"
-SERVES = (Socket("udp", 53, PLATFORM), Socket("tcp", 53, PLATFORM), Socket("tcp", 80, METADATA))
 
 
 def azure(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> Host:
@@ -54,6 +53,7 @@ def azure(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> H
     rules = security.rules(topology, made, inside)
     reached = balancer.asked_through(rules, inside, made)
     fronts = [r for each in made for r in balancer.routes(each.cluster, inside, reached)]
+    kept = affinity.stays(made, fronts)
     system = {each.name: str(101 + at) for at, each in enumerate(topology.networks)}
     tables = {each.name: str(201 + at) for at, each in enumerate(_route_tables(topology, made))}
     domains = {each.cluster.name: str(51 + at) for at, each in enumerate(made) if each.domain}
@@ -70,10 +70,10 @@ def azure(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> H
     return Host(
         AZURE,
         _interfaces(inside),
-        tuple(routes),
-        tuple(policy),
+        (*routes, *affinity.routes(kept)),
+        (*affinity.policy(kept), *policy),
         _settings(inside),
-        balancer.answering_pings(rules, fronts),
+        affinity.noting(balancer.answering_pings(rules, fronts), kept),
         sockets=SERVES,
     )
 

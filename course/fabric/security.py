@@ -1,6 +1,7 @@
 """What Azure lets pass: IP forwarding of network cards, load balancers, network security groups.
 
-All are rules of FORWARD on the host `azure`. A security group stands at the subnet: its outbound
+All are rules of FORWARD on the host `azure`; for what it answers itself, see
+course.fabric.platform. A security group stands at the subnet: its outbound
 rules meet what comes from a card of the subnet, its inbound rules what goes to one. Pods in a
 subnet of their own meet the group of that subnet, not that of their node's. It remembers
 connections: what belongs to one that was allowed passes. Rules are asked from the lowest priority
@@ -23,9 +24,9 @@ from itertools import product
 
 from course.addresses import canonical, exclude, merge, parse_range
 from course.errors import InputError
-from course.fabric import balancer
-from course.fabric.balancer import PLATFORM
+from course.fabric import balancer, platform
 from course.fabric.cards import Card
+from course.fabric.platform import PLATFORM
 from course.linux.ruleset import Ruleset, parse
 from course.topology import EDGE, Topology
 from course.virtual_network import TAGS, SecurityRule, Subnet
@@ -51,7 +52,7 @@ def rules(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> R
     for each in inside:
         first += (*not_back(each), *of_its_own(each, made), *forwarding_off(each, made))
     first += balancer.rules(made)
-    first += [f"-A INPUT -i {each.dev} -d {PLATFORM} -j DROP" for each in inside if not each.subnet]
+    first += platform.rules(inside)
     guarded = [subnet for _, subnet in topology.subnets() if subnet.security is not None]
     groups = [line for subnet in guarded for line in group(subnet, topology, made)]
     chains = [f":{name} - [0:0]" for name in _chains(first + groups)]

@@ -30,6 +30,7 @@ from course.linux.ruleset import Ruleset
 # What every host is told, so that it does what the model of Linux says, promptly and in silence
 # otherwise; without it, a host takes over what the machine around it was told.
 ALWAYS = {
+    "net/ipv4/icmp_echo_ignore_all": 0,
     "net/ipv4/icmp_ratelimit": 0,  # or errors that follow each other are not sent
     "net/ipv4/ip_default_ttl": 64,
     "net/ipv4/tcp_synack_retries": 0,  # a server that was not heard says it once
@@ -109,10 +110,11 @@ def at_birth(host: Host) -> dict[str, int]:
 
 def of_interfaces(host: Host, *names: str) -> dict[str, int]:
     """The settings of a host's interfaces, or of those named."""
-    found = {}
+    found, forwards = {}, host.sysctl("net.ipv4.ip_forward")
     for name in names or [link.name for link in host.interfaces]:
         # or who answers ARP for others waits up to 0.8 s
         found[f"net/ipv4/neigh/{name}/proxy_delay"] = 0
+        found[f"net/ipv4/conf/{name}/forwarding"] = forwards
         found |= {key.replace("CONF", name): value for key, value in ON_EACH_INTERFACE.items()}
         for key, value in SYSCTLS.items():
             if "CONF" in key:

@@ -1,20 +1,22 @@
 """What differs between hosts as they are and as the World says: what somebody changed by hand.
 
-`drift` reads hosts back, `unlike` lays them beside the World, a sentence for each difference. What
-chance or the kernel itself decides is none: the names that plugins draw, indexes, MACs that nobody
-has set, neighbours that were learned, counters. What hosts remember is none, either.
+`drift` reads hosts back, `unlike` lays them beside the World, a sentence for each difference; what
+no World tells of, course.lab.extras lists. What chance or the kernel itself decides is none: the
+names that plugins draw, indexes, MACs that nobody has set, neighbours that were learned, counters.
+What hosts remember is none, either.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from course.lab.build import at_birth
+from course.lab.build import at_birth, of_interfaces
 from course.lab.built import Built
+from course.lab.extras import extras
 from course.lab.read_back import read_back
-from course.linux.host import SYSCTLS, Host
+from course.linux.host import Host
 from course.linux.interfaces import Interface
 from course.linux.routing import DEFAULT_RULES, Route, all_routes
 from course.linux.ruleset import BUILT_IN, Chain, Ruleset
@@ -25,20 +27,30 @@ def drift(built: Built, *hosts: str) -> tuple[str, ...]:
 
     Raises LabError with what a tool said.
     """
-    found = read_back(built, *(hosts or built.world.by_name))
-    return tuple(unlike(built, found))
+    asked = hosts or tuple(built.world.by_name)
+    found = read_back(built, *dict.fromkeys((*asked, *_beyond(built, asked))))
+    return *unlike(built, found, *asked), *extras(built, *asked)
 
 
-def unlike(built: Built, found: Mapping[str, Host]) -> Iterator[str]:
-    """What differs between hosts that were read back and the World's, a sentence each."""
-    for name, host in found.items():
-        wanted = built.world.host(name)
+def unlike(built: Built, found: Mapping[str, Host], *hosts: str) -> Iterator[str]:
+    """What differs between hosts that were read back, or some of them, and the World's, a sentence
+    each."""
+    for name in hosts or found:
+        wanted, host = built.world.host(name), found[name]
         for sentence in (
             *_things(_Told(wanted, built), _Told(host, built, found)),
-            *_rules(wanted.netfilter, host.netfilter),
             *_settings(built, wanted),
+            *_rules(wanted.netfilter, host.netfilter),
         ):
             yield f"{name}: {built.spelled(name, sentence)}"
+
+
+def _beyond(built: Built, hosts: Iterable[str]) -> Iterator[str]:
+    """The hosts whose MACs others have as a static neighbour's."""
+    for name in hosts:
+        for each in built.world.host(name).neighbours:
+            if far := built.world.far_end(name, each.dev):
+                yield far.host
 
 
 def wanted_routes(host: Host) -> list[Route]:
@@ -107,11 +119,6 @@ class _Told:
         yield f"hairpin of {link.name}", "on" if link.hairpin else "off"
         if set_mac:
             yield f"MAC of {link.name}", link.mac
-        if link.kind != "loopback":
-            for key in SYSCTLS:
-                if "CONF" in key:
-                    own = key.replace("CONF", link.name)
-                    yield own, str(self.host.sysctls.get(own, SYSCTLS[key]))
 
 
 def _things(wanted: _Told, found: _Told) -> Iterator[str]:
@@ -158,9 +165,14 @@ def _chain(where: str, wanted: Chain, found: Chain) -> Iterator[str]:
 
 
 def _settings(built: Built, wanted: Host) -> Iterator[str]:
-    """What is set for a whole host."""
+    """What is set for a whole host, and for its interfaces."""
+    own = {built.spelled(wanted.name, path): v for path, v in of_interfaces(wanted).items()}
     # to set ip_forward changes accept_redirects; nobody sends any
-    told = {path: v for path, v in at_birth(wanted).items() if "accept_redirects" not in path}
-    for path, value in built.namespaces.get(wanted.name, [*told]).items():
-        if value != told[path]:
-            yield f"{path.replace('/', '.')} is {value}, was {told[path]}"
+    told = {path: v for path, v in (at_birth(wanted) | own).items() if "accept_redir" not in path}
+    found = built.namespaces.get(wanted.name, [*told])
+    for path, value in found.items():
+        usual = told[path]
+        if path.endswith("/forwarding"):  # goes along with that of the host
+            usual = found["net/ipv4/ip_forward"]
+        if value != usual:
+            yield f"{path.replace('/', '.')} is {value}, was {usual}"

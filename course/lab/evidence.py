@@ -2,7 +2,7 @@
 
 Asked are, in this order: the ports of its bridge, the counters of its rules, its routes (`ip route
 get`) and the way back, its sockets, its wires and neighbours. So a disposition is what the kernel
-says; of the World's data only the wires are looked at.
+says; of the World's data only the wires are looked at. Where none of them tells why, that is said.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from course.linux.rule import split
 from course.linux.ruleset import Ruleset
 from course.trace import Disposition
 from course.world import World
+
+FOR_MANY = "what goes to many hosts is not followed"
+FURTHER = "no rule, route, socket or neighbour: lab.drift() looks at more"
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,12 @@ class _Inquiry:
         """Whatever explains it first."""
         return (
             self.at_a_port() or self.by_a_rule() or self.by_routing() or self.by_translation()
-            or self.end(Disposition.DROPPED, "nothing on the host tells why")
+            or self.unexplained("nothing on the host tells why", FURTHER)
         )  # fmt: skip
+
+    def unexplained(self, effect: str, advice: str) -> Lost:
+        """The packet was lost here, and whoever wants to know why has to look elsewhere."""
+        return self.end(Disposition.UNEXPLAINED, effect, advice)
 
     def end(self, disposition: Disposition, effect: str, decided_by: str = "") -> Lost:
         """The packet was lost here."""
@@ -228,7 +235,9 @@ class _Inquiry:
                 why_not = "net.ipv4.ip_forward = 0"
                 return self.end(Disposition.NOT_FORWARDED, "for another host", why_not)
             return self.end(Disposition.NO_ROUTE, f"no way to {packet.destination}", said)
-        if found.get("type") in ("local", "broadcast"):
+        if found.get("type") in ("broadcast", "multicast"):
+            return self.unexplained(f"{packet.destination} is no address of one host", FOR_MANY)
+        if found.get("type") == "local":
             return self.here()
         if self.came_by and packet.ttl <= 1:
             return self.end(Disposition.EXPIRED, "its TTL ran out", f"ttl {packet.ttl}")
@@ -266,7 +275,9 @@ class _Inquiry:
         if "NO-CARRIER" in link["flags"] or "UP" not in link["flags"]:
             return self.end(Disposition.LINK_DOWN, f"the wire of {dev} is down")
         near = self.read("ip", "-j", "neigh", "show", address, "dev", dev)
-        if not near or {"FAILED", "INCOMPLETE"} & set(near[0]["state"]):
+        if not near:
+            return None  # nobody has asked for it: the packet did not come so far
+        if {"FAILED", "INCOMPLETE"} & set(near[0]["state"]):
             return self.end(Disposition.NO_NEIGHBOUR, f"nobody on {dev} has {address}")
         mac = near[0]["lladdr"]
         if "PERMANENT" in near[0]["state"] and mac != self.mac_beyond(dev):

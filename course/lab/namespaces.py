@@ -44,23 +44,29 @@ class LabError(RuntimeError):
 
 @dataclass(frozen=True)
 class Command:
-    """A command to run on a host, or beside all hosts. `given` is its standard input."""
+    """A command to run on a host, or beside all hosts. `given` is its standard input.
+
+    `most` is how many bytes of what it prints are handed on; with more, it is stopped. 0 is all.
+    """
 
     words: Sequence[str]
     host: str = ""
     given: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 30.0  # seconds
+    most: int = 0
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a command came to: its exit code, what it printed, and whether its time was up."""
+    """What a command came to: its exit code, what it printed, whether its time was up, and whether
+    it was cut short because it printed too much."""
 
     code: int
     out: str
     err: str
     late: bool = False
+    cut: bool = False
 
     def __str__(self) -> str:
         return self.out + self.err
@@ -124,6 +130,11 @@ class Namespaces:
         values = self._ask("get", host=host, paths=[*paths])
         return {path: value for path, value in zip(paths, values, strict=True) if value is not None}
 
+    def connections(self) -> dict[str, int]:
+        """How many connections each host remembers, of those that are there and keep count."""
+        found: dict[str, int] = self._ask("connections")
+        return found
+
     def place(self, files: Mapping[str, str], host: str = "") -> None:
         """Write files that stand on a host, by path; or, without one, programs below /run."""
         self._ask("place", files={**files}, host=host)
@@ -137,11 +148,11 @@ class Namespaces:
         return self._ask("send", **flow)
 
     def run(self, *commands: Command) -> list[Output]:
-        """Run commands side by side."""
+        """Run commands side by side. One who interrupts this (Ctrl-C) has them stopped."""
         jobs = [
             {
                 "command": [*each.words], "host": each.host, "given": each.given,
-                "timeout": each.timeout, "env": {**each.env},
+                "timeout": each.timeout, "env": {**each.env}, "most": each.most,
             }
             for each in commands
         ]  # fmt: skip
@@ -160,18 +171,25 @@ class Namespaces:
         """An answer of the agent. `patience` is how many seconds more it may take."""
         longer = float(str(fields.pop("patience", 0)))
         with self._lock:
-            self._asked += 1
-            line = json.dumps({"id": self._asked, "do": what, **fields}) + "\n"
             try:
-                self._process.stdin.write(line.encode())  # type: ignore[union-attr]
-                self._process.stdin.flush()  # type: ignore[union-attr]
+                self._request(what, fields)
                 answer = self._answer(time.monotonic() + PATIENCE + longer)
             except (OSError, ValueError, EOFError) as error:
                 words = f"The lab has ended: make another one. {self._last_words()}"
                 raise LabError(words.strip()) from error
+            except KeyboardInterrupt:
+                with suppress(OSError, ValueError):
+                    self._request("stop", {})  # nobody will look at the answer to either
+                raise
         if "error" in answer:
             raise LabError(answer["error"])
         return answer["ok"]
+
+    def _request(self, what: str, fields: Mapping[str, object]) -> None:
+        self._asked += 1
+        line = json.dumps({"id": self._asked, "do": what, **fields}) + "\n"
+        self._process.stdin.write(line.encode())  # type: ignore[union-attr]
+        self._process.stdin.flush()  # type: ignore[union-attr]
 
     def _answer(self, deadline: float) -> dict[str, Any]:
         """The answer to the last request; answers to earlier ones that nobody waits for go."""

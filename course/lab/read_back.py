@@ -1,6 +1,6 @@
 """What really stands on hosts, read back into the same data that Worlds are made of.
 
-`read_back` asks `ip`, the kernel's settings and iptables-save. What a learner has made by hand may
+`read_back` asks `ip` and iptables-save; settings it leaves out. What a learner has made by hand may
 be more than the model knows: a rule that it cannot read is kept in the words of iptables-save.
 Routes that the kernel made for addresses are told too, but for those of the table `local`.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from course.errors import InputError
 from course.lab.built import Built
 from course.lab.namespaces import Command
-from course.linux.host import SYSCTLS, Host
+from course.linux.host import Host
 from course.linux.interfaces import KINDS, Interface, Neighbour
 from course.linux.routing import TYPES, NextHop, PolicyRule, Route
 from course.linux.rule import Rule, parse_rule
@@ -38,9 +38,10 @@ def _host(built: Built, name: str, text: str) -> Host:
         links,
         tuple(_route(built, name, each) for each in _list(routes) if _is_told(each)),
         tuple(map(_rule, _list(rules))),
-        _settings(built, name, links),
-        _ruleset(saved),
-        tuple(_neighbour(built, name, e) for e in _list(neighbours) if "PERMANENT" in e["state"]),
+        netfilter=_ruleset(saved),
+        neighbours=tuple(
+            _neighbour(built, name, e) for e in _list(neighbours) if "PERMANENT" in e["state"]
+        ),
     )
 
 
@@ -98,21 +99,6 @@ def _end(found: Mapping[str, Any], address: str, length: str) -> str:
 
 def _neighbour(built: Built, host: str, found: Mapping[str, Any]) -> Neighbour:
     return Neighbour(found["dst"], built.name(host, found["dev"]), found.get("lladdr", ""))
-
-
-def _settings(built: Built, host: str, links: tuple[Interface, ...]) -> dict[str, int]:
-    paths = {
-        _path(built, host, link.name, key): key.replace("CONF", link.name)
-        for link in links
-        for key in SYSCTLS
-        if "CONF" in key
-    }
-    return {paths[path]: value for path, value in built.namespaces.get(host, [*paths]).items()}
-
-
-def _path(built: Built, host: str, link: str, key: str) -> str:
-    """Where a setting of an interface is below /proc/sys; there, it has its real name."""
-    return key.replace(".", "/").replace("CONF", built.real_name(host, link))
 
 
 def _ruleset(saved: list[str]) -> Ruleset:

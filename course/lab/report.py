@@ -70,7 +70,7 @@ def send(built: Built, flow: Flow) -> Report:
     token = secrets.token_bytes(8)
     told = built.namespaces.send(
         host=flow.source, protocol=flow.protocol, destination=flow.destination, port=flow.port,
-        source_port=flow.source_port, token=token.hex(),
+        source_port=flow.source_port, ttl=flow.ttl, token=token.hex(),
     )  # fmt: skip
     flow = replace(flow, source_port=told["source_port"])
     seen = tuple(dict.fromkeys(_of_flow(built, flow, token, told["seen"])))

@@ -82,7 +82,8 @@ class Kubenet(NetworkModel):
         return {"networkPlugin": "kubenet"}
 
     def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
-        """Nodes in the subnet, a /24 of the pod range each; pods from the second address of it."""
+        """Nodes in the subnet, a /24 of the pod range each; pods from the address after its first
+        one on, which is the bridge's."""
         from course.wiring import addressing
 
         cluster = addressing.nodes_with_ranges(cluster, topology)

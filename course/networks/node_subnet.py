@@ -72,8 +72,10 @@ class NodeSubnet(NetworkModel):
         """A route to each pod on its node; Azure finds pods by the addresses of network cards.
 
         ip-masq-agent leaves alone what goes to the virtual network, and nothing else: a peered one
-        sees the node. kube-proxy takes the node subnet for the range of pods, and so a machine
-        there for a pod (kubernetes issue 95555; not documented). Sources: facts nodesubnet.snat,
+        sees the node. kube-proxy takes the subnet of the first pool for the range of pods. So a
+        machine there passes for a pod (kubernetes issue 95555), and a pod of a pool in another
+        subnet for an outsider: Services show its node's address instead of its own (AKS issue
+        2449). Users report both; no page of Azure does. Sources: facts nodesubnet.snat,
         nodesubnet.preallocation.
         """
         from course.wiring import masquerade, transparent

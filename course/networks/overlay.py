@@ -92,7 +92,8 @@ class Overlay(NetworkModel):
         return {"networkPlugin": "azure", "networkPluginMode": "overlay"}
 
     def addressed(self, cluster: Cluster, topology: Topology) -> Cluster:
-        """Nodes in the subnet, a /24 of the pod range each; pods from the second address of it."""
+        """Nodes in the subnet, a /24 of the pod range each; pods from the address after its first
+        one on, which is chosen here (course.wiring.addressing.of_range)."""
         from course.wiring import addressing
 
         cluster = addressing.nodes_with_ranges(cluster, topology)

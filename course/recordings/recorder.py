@@ -68,6 +68,15 @@ class Recorder:
         """What somebody changed by hand."""
         return self._live.drift()
 
+    def causes(self, *hosts: str) -> tuple[str, ...]:
+        """What may have led to something that was not predicted."""
+        return self._live.causes(*hosts)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody can change hosts by hand."""
+        return True
+
     @property
     def closed(self) -> bool:
         """Whether the live engine is."""

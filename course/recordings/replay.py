@@ -64,7 +64,7 @@ class Replay:
     """A World as a tape has it, if there is one. `why` is what stands in the way of a live lab."""
 
     def __init__(self, world: World, tape: Tape | None, why: str = "") -> None:
-        self._why, self._closed = why, False
+        self._why, self._closed, self._anew = why, False, False
         self._load(world, tape)
 
     def _load(self, world: World, tape: Tape | None) -> None:
@@ -81,7 +81,8 @@ class Replay:
     def label(self) -> str:
         """When and on which kernel it was recorded, and why it is not live."""
         said = str(self._tape.made) if self._tape else "not recorded: only predictions are shown"
-        again = ", begun again" if self._begun_again else ""
+        again = ", built anew for the change" * self._anew
+        again += ", begun again" * self._begun_again
         return f"{said}{again}" + (f" (this machine: {self._why})" if self._why else "")
 
     def observe(self, flow: Flow, state: States) -> tuple[Trace, States]:
@@ -105,10 +106,21 @@ class Replay:
     def apply(self, world: World) -> Applied:
         """Go on with the tape of another World, if there is one. Its hosts remember nothing yet."""
         self._load(world, find(world))
+        self._anew = True
         return Applied(frozenset(world.by_name))
 
-    def drift(self) -> None:
-        """Nobody can change a recording."""
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody can change hosts by hand: nobody can change a recording."""
+        return False
+
+    def drift(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    def causes(self, *_: str) -> tuple[str, ...]:
+        """Nothing that anybody knows of."""
+        return ()
 
     @property
     def closed(self) -> bool:

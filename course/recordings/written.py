@@ -21,11 +21,14 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
-from course.linux.packet import Packet
+from course.linux.packet import TTL, Packet
 from course.linux.passage import Step
 from course.trace import Disposition, Flow, Hop, Sighting, Trace
 
-FLOW = re.compile(r"(?P<source>\S+) -> (?P<protocol>\w+) (?P<to>\S+) from (?P<source_port>\d+)")
+FLOW = re.compile(
+    r"(?P<source>\S+) -> (?P<protocol>\w+) (?P<to>\S+)(?: ttl (?P<ttl>\d+))? "
+    r"from (?P<source_port>\d+)"
+)
 SIGHTING = re.compile(r"(?P<role>.+) (?P<direction>in|out): (?P<packet>.+)")
 ICMP = re.compile(
     r"icmp (?P<source>\S+) -> (?P<destination>\S+) (?P<icmp>[a-z-]+)(?: id (?P<identifier>\d+))?"
@@ -68,7 +71,10 @@ def read_flow(text: str) -> Flow:
     to, port = found["to"], "0"
     if found["protocol"] != "icmp":
         to, _, port = to.rpartition(":")
-    return Flow(found["source"], to, int(port), found["protocol"], int(found["source_port"]))
+    return Flow(
+        found["source"], to, int(port), found["protocol"], int(found["source_port"]),
+        int(found["ttl"] or TTL),
+    )  # fmt: skip
 
 
 def read_packet(text: str) -> Packet:

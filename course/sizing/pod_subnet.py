@@ -19,7 +19,8 @@ from math import ceil
 
 from course.errors import whole_number
 from course.facts import number
-from course.subnet import smallest_prefix_for, usable_addresses
+from course.subnet import smallest_prefix_for, total_addresses, usable_addresses
+from course.working import Line, as_text
 
 HALF = Fraction(1, 2)
 
@@ -146,3 +147,60 @@ def block_size() -> int:
     16
     """
     return int(2 ** (32 - number("static.block_prefix")))
+
+
+@dataclass(frozen=True)
+class StaticUse:
+    """What nodes hold of a pod subnet with static blocks, and how many nodes it has blocks for.
+
+    Sources: facts static.blocks_formula, static.reserved_blocks.
+
+    >>> use = StaticUse(24, 31)
+    >>> use.nodes, use.idle, StaticUse(24, 32).idle
+    (7, 0, 15)
+    """
+
+    prefix: int
+    max_pods: int
+
+    @property
+    def blocks(self) -> int:
+        """Blocks that nodes can have. The first and the last of a subnet serve nobody."""
+        return max(0, self._all_blocks - number("static.reserved_blocks"))
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes get all their blocks."""
+        return self.blocks // blocks_per_node(self.max_pods)
+
+    @property
+    def idle(self) -> int:
+        """Addresses of a node that no pod can use."""
+        return blocks_per_node(self.max_pods) * block_size() - 1 - self.max_pods
+
+    @property
+    def working(self) -> tuple[Line, ...]:
+        """The calculation, line by line."""
+        each, size, kept = (
+            blocks_per_node(self.max_pods), block_size(), number("static.reserved_blocks"),
+        )  # fmt: skip
+        formula = "static.blocks_formula"
+        return (
+            Line("blocks of a node", f"({self.max_pods} + 1) / {size}, rounded up", each, formula),
+            Line("addresses of a node", f"{each} x {size}", each * size, "static.block_prefix"),
+            Line("no pod can use", f"{each * size} - 1 - {self.max_pods}", self.idle, formula),
+            Line(
+                "blocks for nodes", f"{self._all_blocks} - {kept}", self.blocks,
+                "static.reserved_blocks",
+            ),
+            Line("nodes", f"{self.blocks} / {each}, rounded down", self.nodes),
+        )  # fmt: skip
+
+    def explain(self) -> str:
+        """The same as text."""
+        title = f"Static blocks of a /{self.prefix} with max-pods {self.max_pods}"
+        return as_text(title, self.working)
+
+    @property
+    def _all_blocks(self) -> int:
+        return max(1, total_addresses(self.prefix) // block_size())

@@ -1,5 +1,5 @@
-"""What no description may have: names or addresses that two have, ranges that overlap where they
-must not, addresses that Azure keeps for itself."""
+"""What no description may have: names that two have, ranges that overlap where they must not, and
+things in a subnet where they may not be. Of addresses, see course.topology.address_checks."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from course.addresses import canonical, contains, overlaps, parse_address, parse_range
+from course.addresses import canonical, overlaps, parse_range
 from course.errors import InputError, distinct
-from course.ranges import forbidden_overlaps
-from course.subnet import reserved_addresses
-from course.topology.cluster import Cluster, Node
+from course.ranges import reserved_overlaps
+from course.topology.address_checks import check_addresses, holds, with_cards
+from course.topology.cluster import Cluster
 from course.topology.names import short
-from course.virtual_network import PRIVATE
+from course.virtual_network import is_private
 
 if TYPE_CHECKING:
-    from course.topology.topology import Machine, Topology
+    from course.topology.topology import Topology
 
 AZURE = "azure"  # the host that stands for Azure's fabric
 EDGE = "edge"  # the host where Azure ends and the internet begins
+KUBENET = "kubenet"
 
 
 def check(topology: Topology) -> None:
@@ -27,10 +28,12 @@ def check(topology: Topology) -> None:
     _check_networks(topology)
     distinct([cluster.name for cluster in topology.clusters], "name of a cluster")
     _check_names(topology)
-    _check_addresses(topology)
+    check_addresses(topology)
     _check_load_balancers(topology)
     for cluster in topology.clusters:
         _check_cluster(topology, cluster)
+    _check_subnets(topology)
+    _check_proxies(topology)
 
 
 def beside(text: str, ranges: Iterable[str], what: str) -> None:
@@ -77,25 +80,11 @@ def _check_networks(topology: Topology) -> None:
 
 def _check_names(topology: Topology) -> None:
     """Every host has a name of its own, and those with a network card one that Linux can show."""
-    cards = [each.name for each in _with_cards(topology)]
+    cards = [each.name for each in with_cards(topology)]
     for name in cards:
         short(name, 11)  # its network card is nic-NAME, and Linux takes 15 characters
     pods = [pod.name for cluster in topology.clusters for pod in cluster.pods]
     distinct([AZURE, EDGE, *cards, *pods], "name of a host")
-
-
-def _check_addresses(topology: Topology) -> None:
-    """Every address of a network card, and of a load balancer, is of one, and may be.
-
-    Source: Microsoft Learn, "Virtual networks FAQ" (fact azure.forbidden_ranges).
-    """
-    own = [each.address for each in _with_cards(topology) if each.address]
-    own += [ip for cluster in topology.clusters for ip in cluster.load_balancer_addresses]
-    held = [ip for cluster in topology.clusters for node in cluster.nodes for ip in node.held]
-    distinct([*own, *held], "address of a host or load balancer")
-    for address in own:
-        _demand_possible(address)
-        _demand_not_kept(topology, address)
 
 
 def _check_load_balancers(topology: Topology) -> None:
@@ -113,8 +102,8 @@ def _check_load_balancers(topology: Topology) -> None:
     for cluster in topology.clusters:
         network = topology.network_of(topology.subnet(cluster.subnet))
         for ip in cluster.load_balancer_addresses:
-            inside = any(_holds(subnet.range, ip) for subnet in network.subnets)
-            if not inside and any(_holds(private, ip) for private in PRIVATE):
+            inside = any(holds(subnet.range, ip) for subnet in network.subnets)
+            if not inside and is_private(ip):
                 raise InputError(
                     ip, f"is private, and in no subnet of {network.name}.",
                     "A load balancer has a public address or one of a subnet: change it.",
@@ -122,10 +111,11 @@ def _check_load_balancers(topology: Topology) -> None:
 
 
 def _check_cluster(topology: Topology, cluster: Cluster) -> None:
-    """Its pools in one virtual network; its Services beside all that is joined to that.
+    """Its pools in one virtual network, which has no range that AKS keeps for itself; its Services
+    beside all that is joined to that.
 
-    Sources: Microsoft Learn, "Create node pools for a cluster" (one virtual network); fact
-    service.cidr_no_overlap.
+    Sources: Microsoft Learn, "Create node pools for a cluster" (one virtual network); facts
+    aks.reserved_ranges, service.cidr_no_overlap.
     """
     names = [name for pool in cluster.pools for name in (pool.subnet, pool.pod_subnet) if name]
     homes = [topology.network_of(topology.subnet(name)) for name in names]
@@ -133,42 +123,50 @@ def _check_cluster(topology: Topology, cluster: Cluster) -> None:
         raise InputError(
             cluster.name, "has node pools in several virtual networks.", "Use subnets of one."
         )
+    for text in homes[0].ranges:
+        if kept := reserved_overlaps(parse_range(text)):
+            raise InputError(
+                text, f"overlaps {canonical(kept[0])}, which AKS keeps for itself.",
+                f"{homes[0].name} has a cluster: give it another range.",
+            )  # fmt: skip
     beside(cluster.service_range, topology.reachable_ranges(homes[0]), "the Services' range")
 
 
-def _demand_possible(address: str) -> None:
-    """Raise InputError for an address that Azure or the internet gives to nobody."""
-    one = parse_range(address, 4)
-    kept = [canonical(each) for each in forbidden_overlaps(one)]
-    if kept or _holds("0.0.0.0/8", address):
-        raise InputError(
-            address, f"is of {', '.join(kept) or '0.0.0.0/8'}, which no host may have.",
-            "Take an address of a subnet, or a public one.",
-        )  # fmt: skip
+def _check_subnets(topology: Topology) -> None:
+    """A pod subnet holds nothing but pods, and the nodes of one kubenet cluster have theirs alone.
+
+    Sources: facts podsubnet.delegated, kubenet.shared_subnet.
+    """
+    pools = [(cluster, pool) for cluster in topology.clusters for pool in cluster.pools]
+    of_pods = {pool.pod_subnet for _, pool in pools if pool.pod_subnet}
+    machines = ((each.name, topology.subnet_of(each.address)) for each in topology.machines)
+    inside = [(name, subnet.name) for name, subnet in machines if subnet]
+    for name, subnet in (*inside, *((pool.name, pool.subnet) for _, pool in pools)):
+        if subnet in of_pods:
+            raise InputError(
+                name, f"stands in {subnet}, which is delegated to pods.",
+                "Machines and nodes need another subnet.",
+            )  # fmt: skip
+    users = dict.fromkeys((each.name, pool.subnet) for each, pool in pools if each.model == KUBENET)
+    distinct([subnet for _, subnet in users], "subnet of a kubenet cluster")
 
 
-def _demand_not_kept(topology: Topology, address: str) -> None:
-    """Raise InputError for an address that Azure keeps for itself in a subnet."""
-    subnet = topology.subnet_of(address)
-    kept = reserved_addresses(parse_range(subnet.range)).addresses if subnet else ()
-    if subnet and parse_address(address) in kept:
-        raise InputError(
-            address, f"is kept by Azure in subnet {subnet.name}.",
-            "Azure keeps the first four addresses of a subnet and the last: take another one.",
-        )  # fmt: skip
+def _check_proxies(topology: Topology) -> None:
+    """A proxy leads to an address that somebody could have: of a network, on premises, a pod range,
+    a machine or load balancer."""
+    known = [text for network in topology.networks for text in network.ranges]
+    known += [*topology.on_premises, *(cluster.pod_range for cluster in topology.clusters)]
+    known += [machine.address for machine in topology.machines]
+    known += [ip for cluster in topology.clusters for ip in cluster.load_balancer_addresses]
+    for machine in topology.machines:
+        if machine.proxy and not any(holds(text, machine.proxy.to) for text in known):
+            raise InputError(
+                machine.proxy.to, f"is nowhere here: {machine.name} opens connections to it.",
+                "Give the address of a host or load balancer.",
+            )  # fmt: skip
 
 
 def _apart(ranges: Sequence[str]) -> None:
     for one, other in combinations(ranges, 2):
         if overlaps(parse_range(one), parse_range(other)):
             raise InputError(one, f"overlaps {other}.", "Both would be in one network: change one.")
-
-
-def _with_cards(topology: Topology) -> tuple[Machine | Node, ...]:
-    """All that have a network card: machines and nodes."""
-    nodes = (node for cluster in topology.clusters for node in cluster.nodes)
-    return (*topology.machines, *nodes)
-
-
-def _holds(text: str, address: str) -> bool:
-    return contains(parse_range(text), parse_address(address))

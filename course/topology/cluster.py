@@ -25,8 +25,10 @@ class NodePool:
     """A node pool, as far as packets may tell: the subnet of its nodes, that of their pods if they
     have one of their own, and how many pods a node may run.
 
-    Raises InputError for more pods than AKS lets a node run. Sources: facts nodesubnet.max_pods,
-    kubenet.max_pods, dynamic.max_pods.
+    Raises InputError for more pods than AKS lets a node run. For fewer than it asks for (fact
+    aks.min_max_pods) it does not: so a node can be full with a handful of pods, to see what happens
+    then; the planner does refuse them. Sources: facts nodesubnet.max_pods, kubenet.max_pods,
+    dynamic.max_pods.
     """
 
     name: str

@@ -61,10 +61,20 @@ def _of_machine(machine: Machine) -> Iterator[str]:
         yield f"ends connections to {proxy.port} and opens its own to {proxy.to}:{proxy.to_port}"
 
 
+def pods_in(cluster: Cluster, pool: NodePool) -> str:
+    """The subnet, by its name, or the range that the pods of a pool have their addresses from.
+
+    Pods take addresses of the node subnet where nodes hold some; nodes that have not been given
+    any yet do not tell.
+    """
+    held = any(node.held for node in cluster.nodes if cluster.pool_of(node) == pool)
+    return pool.pod_subnet or (pool.subnet if held else cluster.pod_range)
+
+
 def _of_cluster(cluster: Cluster) -> Iterator[str]:
     start = (
         f"cluster {cluster.name}: {cluster.model}, nodes in {cluster.subnet}, pods in "
-        f"{cluster.pod_subnet or cluster.pod_range}, Services in {cluster.service_range}"
+        f"{pods_in(cluster, cluster.pools[0])}, Services in {cluster.service_range}"
     )
     yield _listed(start, _most_pods(cluster))
     yield from (f"  {words}" for words in _settings(cluster))

@@ -17,11 +17,18 @@ from course.virtual_network import Subnet, VirtualNetwork, azure_name
 
 @dataclass(frozen=True)
 class Proxy:
-    """What a load balancer that ends connections does: it opens its own ones to `to`."""
+    """What a load balancer that ends connections does: it opens its own ones to the address `to`.
+
+    Raises InputError for what is no IPv4 address or no port.
+    """
 
     port: int
     to: str
     to_port: int
+
+    def __post_init__(self) -> None:
+        parse_address(self.to, 4)
+        sockets((self.port, self.to_port))
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,10 @@ class Topology:
         wanted = parse_address(address)
         found = (each for _, each in self.subnets() if contains(parse_range(each.range), wanted))
         return next(found, None)
+
+    def in_internet(self, address: str) -> bool:
+        """Whether an address is neither of a subnet nor on premises."""
+        return not (self.subnet_of(address) or self.on_premises_range(address))
 
     def on_premises_range(self, address: str) -> str | None:
         """The on-premises range that an address lies in, or None."""

@@ -18,10 +18,10 @@ LOOKS = {
 }
 
 
-def bar_svg(parts: Mapping[str, int], total: int) -> str:
+def bar_svg(parts: Mapping[str, int], total: int, end: str = "end of the subnet") -> str:
     """The parts side by side, each as wide as its share, with a legend below.
 
-    A thick line stands where the subnet ends, after `total` addresses.
+    A thick line stands where the subnet ends, after `total` addresses; `end` names it.
     """
     scale = WIDTH / max(sum(parts.values()), total, 1)
     height = BAR + 14 + LINE * (len(parts) + 1)
@@ -30,7 +30,7 @@ def bar_svg(parts: Mapping[str, int], total: int) -> str:
         f'viewBox="-2 -6 {WIDTH + 4} {height}" font-size="13" '
         f'font-family="Helvetica,Arial,DejaVu Sans,sans-serif">'
         f"<defs>{''.join(map(_hatching, parts))}</defs>"
-        f"{_boxes(parts, scale)}{_end(total * scale)}{_legend(parts)}</svg>"
+        f"{_boxes(parts, scale)}{_end(total * scale)}{_legend(parts, end)}</svg>"
     )
 
 
@@ -48,7 +48,7 @@ def _end(x: float) -> str:
     )
 
 
-def _legend(parts: Mapping[str, int]) -> str:
+def _legend(parts: Mapping[str, int], end: str) -> str:
     rows = ""
     for row, (name, addresses) in enumerate(parts.items()):
         y = BAR + 12 + row * LINE
@@ -56,7 +56,7 @@ def _legend(parts: Mapping[str, int]) -> str:
         rows += f'<text x="30" y="{y + 11}">{addresses:,} {escape(name)}</text>'
     y = BAR + 12 + len(parts) * LINE
     rows += f'<line x1="11" x2="11" y1="{y - 1}" y2="{y + 14}" stroke="#000" stroke-width="4"/>'
-    return rows + f'<text x="30" y="{y + 11}">end of the subnet</text>'
+    return rows + f'<text x="30" y="{y + 11}">{escape(end)}</text>'
 
 
 def _box(name: str, x: float, y: float, width: float, height: float) -> str:

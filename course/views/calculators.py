@@ -17,6 +17,7 @@ from course.errors import InputError, whole_number
 from course.facts import number
 from course.questions import read_number
 from course.sizing.node_subnet import SubnetUse, plan
+from course.sizing.pod_subnet import StaticUse
 from course.subnet import usable_addresses
 from course.views.fields import Field, FieldView
 from course.views.html import note
@@ -81,6 +82,24 @@ def node_subnet_calculator(subnet: str = "10.240.0.0/21", nodes: int = 50) -> Ca
         Field("balancers", "Internal Services", "0", _count("internal Services")),
     )
     return Calculator(fields, _node_subnet_result)
+
+
+def static_blocks_calculator(subnet: str = "10.240.2.0/24", max_pods: int = 32) -> Calculator:
+    """What max-pods costs in a pod subnet with static blocks.
+
+    `subnet` and `max_pods` are what it starts with.
+    """
+    fields = (
+        Field("prefix", "Pod subnet", subnet, _read_subnet),
+        Field("max_pods", "max-pods (per node)", str(max_pods), _read_max_pods),
+    )
+    return Calculator(fields, _static_blocks_result)
+
+
+def _static_blocks_result(prefix: int, max_pods: int) -> str:
+    use = StaticUse(prefix, max_pods)
+    said = f"<strong>{use.nodes:,} nodes.</strong> Of each, {use.idle} addresses serve no pod."
+    return note(said, "status") + working_table(use, with_facts=False)
 
 
 def _node_subnet_result(

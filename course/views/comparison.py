@@ -56,16 +56,16 @@ def show_comparison(
         chance(found),
         reason(found),
         stopped(found),
-        by_hand(found),
         BY_CHANCE * (as_they_are and not found.equal),
     ]
     notes = list(filter(None, about))
+    said = " ".join(filter(None, (verdict(found), by_hand(found))))
     caption = f"{arrows(str(found.observation.flow))}: prediction and observation"
     return Html(
-        note(escape(verdict(found)), "status")
+        note(escape(said), "status")
         + table(escape(caption), HEAD, [list(map(_marked, row.cells())) for row in rows])
         + "".join(note(escape(each)) for each in notes),
-        "\n".join([caption, verdict(found), *map(str, rows), *notes]),
+        "\n".join([caption, said, *map(str, rows), *notes]),
     )
 
 
@@ -124,8 +124,9 @@ def stopped(found: Comparison) -> str:
 
 
 def by_hand(found: Comparison) -> str:
-    """What somebody had changed by hand when something else was seen; empty if nothing."""
-    return f"Somebody changed by hand: {'; '.join(found.drift)}." if found.drift else ""
+    """What no prediction knows of, and may have led to what was seen; empty if nothing."""
+    causes = f"Somebody changed by hand: {'; '.join(found.drift)}." if found.drift else ""
+    return ("But that may have another cause. " if found.equal and causes else "") + causes
 
 
 class Side(NamedTuple):

@@ -6,7 +6,7 @@ import json
 from html import escape
 
 from course import doctor as course_doctor
-from course.curriculum import lesson, lessons, tools
+from course.curriculum import Lesson, Project, Tool, lesson, lessons, projects, tools
 from course.errors import InputError
 from course.facts import Fact
 from course.personal_copy import ROOT
@@ -31,36 +31,43 @@ def begin(number: str) -> Html:
 
 
 def course_map() -> Html:
-    """All lessons with what you can do afterwards and how far you are."""
-    rows, lines = [], []
-    last = last_lesson()
-    for each in lessons():
-        how_far = str(standing(each.number))
-        if each.number == last:
-            how_far += "; you were here last"
-        name = each.file.rpartition("/")[2]
-        exercise = (
-            f'<a href="../{escape(each.exercise_file)}">exercise {each.number}</a>'
-            if each.exercise
-            else "none"
-        )
-        rows.append(
-            [
-                f'<a href="{escape(name)}">{each.number} {escape(each.title)}</a>',
-                f"{each.minutes} min",
-                escape(each.afterwards),
-                exercise,
-                escape(how_far),
-            ]
-        )
-        lines.append(f"{each.number} {each.title} ({each.minutes} min): {how_far}")
-    for tool in tools():
-        name = tool.file.rpartition("/")[2]
-        link = f'<a href="{escape(name)}">{escape(tool.name)}</a>'
-        rows.append([link, "any time", escape(tool.use), "none", "none"])
-        lines.append(f"{tool.name}: {tool.use}")
+    """All lessons with what you can do afterwards and how far you are; the projects; the tools."""
+    entries = [
+        *map(_lesson_row, lessons()),
+        *map(_project_row, projects()),
+        *map(_tool_row, tools()),
+    ]
     head = ["lesson", "time", "afterwards you can", "exercise", "your questions"]
-    return Html(table("The lessons", head, rows), "\n".join(lines))
+    rows, lines = zip(*entries, strict=True)
+    return Html(table("The lessons", head, list(rows)), "\n".join(lines))
+
+
+def _lesson_row(each: Lesson) -> tuple[list[str], str]:
+    how_far = str(standing(each.number))
+    if each.number == last_lesson():
+        how_far += "; you were here last"
+    title = f"{each.number} {each.title}"
+    exercise = "none"
+    if each.exercise:
+        exercise = _link(f"../{each.exercise_file}", f"exercise {each.number}")
+    place = _link(each.file.rpartition("/")[2], title)
+    row = [place, f"{each.minutes} min", escape(each.afterwards), exercise, escape(how_far)]
+    return row, f"{title} ({each.minutes} min): {how_far}"
+
+
+def _project_row(each: Project) -> tuple[list[str], str]:
+    place = _link(f"../{each.file}", each.name)
+    row = [place, f"{each.minutes} min", escape(each.afterwards), "itself", "none"]
+    return row, f"{each.name} ({each.minutes} min), after lesson {each.after}"
+
+
+def _tool_row(each: Tool) -> tuple[list[str], str]:
+    place = _link(each.file.rpartition("/")[2], each.name)
+    return [place, "any time", escape(each.use), "none", "none"], f"{each.name}: {each.use}"
+
+
+def _link(target: str, text: str) -> str:
+    return f'<a href="{escape(target)}">{escape(text)}</a>'
 
 
 def doctor() -> Html:

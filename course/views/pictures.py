@@ -51,7 +51,7 @@ class Picture(Html):
 
 def node_addresses(max_pods: int = 30, running: int = 3) -> Picture:
     """One node, its network interface and the addresses that stand on it before any pod exists."""
-    graph = _graph("node", rankdir="LR")
+    graph = boxes("node", rankdir="LR")
     graph.node("subnet", "node subnet\n10.240.0.0/24", shape="cylinder")
     with graph.subgraph(name="cluster_node") as node:
         node.attr(label="node-1", style="rounded", fontname=FONT)
@@ -77,7 +77,7 @@ def node_addresses(max_pods: int = 30, running: int = 3) -> Picture:
 
 def source_seen() -> Picture:
     """One pod and three servers: which source address each of them sees."""
-    graph = _graph("source seen", rankdir="TB", nodesep="0.8")
+    graph = boxes("source seen", rankdir="TB", nodesep="0.8")
     graph.node("pod", "pod\n10.240.0.10")
     graph.node("node", "its node\n10.240.0.4", shape="box", style="rounded")
     graph.node("inside", "database\nin the same virtual network", shape="cylinder")
@@ -115,7 +115,8 @@ def subnet_bar(use: SubnetUse, caption: str = "") -> Picture:
     return Picture(bar_svg(use.parts, use.total), alt, use.words, caption)
 
 
-def _graph(name: str, **attributes: str) -> graphviz.Digraph:
+def boxes(name: str, **attributes: str) -> graphviz.Digraph:
+    """An empty graph of boxes, in the looks that all of them have."""
     graph = graphviz.Digraph(name, graph_attr={"bgcolor": "white", "fontname": FONT, **attributes})
     # room at the sides: the reader's font may be wider than the one it was laid out with
     graph.attr("node", shape="box", fontname=FONT, fontsize="12", margin="0.3,0.1")

@@ -37,11 +37,14 @@ def ask(question_id: str) -> QuestionView:
 class QuestionView(widgets.VBox):
     """A question with its entry, its buttons and what is said to the answer.
 
-    Everything is reached by Tab and worked by Space, Enter and the arrow keys.
+    Everything is reached by Tab and worked by Space, Enter and the arrow keys. `told` is called
+    with the question and each judgement.
     """
 
-    def __init__(self, asked: Question) -> None:
-        self.asked = asked
+    def __init__(
+        self, asked: Question, told: Callable[[Question, Judgement], None] | None = None
+    ) -> None:
+        self.asked, self.told = asked, told
         self.entry, self.read, self.fill = _entry(asked)
         self.hints_given = 0
         self.commit = _button("Commit", self._on_commit)
@@ -85,6 +88,8 @@ class QuestionView(widgets.VBox):
         others = [button for button in self.buttons.children if button is not self.reveal]
         wrong = judgement.outcome is Outcome.WRONG
         self.buttons.children = (*others, self.reveal) if wrong else tuple(others)
+        if self.told:
+            self.told(self.asked, judgement)
 
     def _on_hint(self) -> None:
         hints = self.asked.hints

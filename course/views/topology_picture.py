@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from course.errors import InputError
 from course.topology import AZURE, EDGE, Cluster, Exposure, Machine, Node, NodePool, Pod, Topology
+from course.topology.text import pods_in
 from course.views.pictures import Picture
 from course.views.svg import box, page, text, width_of
 from course.views.traces import arrows
@@ -222,7 +223,8 @@ def _subnet(topology: Topology, subnet: Subnet) -> Part:
 
 def _pool(cluster: Cluster, pool: NodePool) -> Part:
     """The nodes of a pool; the first pool stands for its cluster and tells of the Services."""
-    pods = f"subnet {pool.pod_subnet}" if pool.pod_subnet else cluster.pod_range
+    where = pods_in(cluster, pool)
+    pods = where if where == cluster.pod_range else f"subnet {where}"
     nodes = tuple(_node(cluster, each) for each in cluster.nodes if cluster.pool_of(each) == pool)
     title = f"cluster {cluster.name}: {cluster.model}"
     if pool != cluster.pools[0]:

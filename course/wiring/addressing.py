@@ -101,7 +101,13 @@ def pods_with(
 
 
 def of_range(node: Node) -> Iterator[str]:
-    """The addresses that a node's range offers pods: all after the gateway, the first one."""
+    """The addresses that a node's range offers pods: all after the gateway, the first one, but for
+    the last.
+
+    For kubenet that is what host-local gives out (course.cni.kubenet: the bridge is the gateway).
+    For overlay it is chosen here, so that both models give a pod the same address: Azure documents
+    a /24 for each node, not which of its addresses pods get.
+    """
     whole = parse_range(node.pod_range)
     return (canonical(whole[index]) for index in range(2, whole.size - 1))
 

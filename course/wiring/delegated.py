@@ -5,10 +5,12 @@ ip-masq-agent: a pod keeps its address to whatever it calls, in peered networks 
 too, and on the way to the internet as far as Azure's edge. What Azure itself answers (its DNS,
 instance metadata) is asked in the name of the node.
 
-Not documented: that the addresses stand on the node's network card as seen from the fabric (they
-belong to a network container of the node), and that kube-proxy takes the pod subnet for its
-cluster CIDR. Documented, but doubted: that the group and the route table of the pod subnet apply to
-pods, and not those of the node's (Azure/azure-container-networking issue 3204 reports the latter).
+Not documented, and chosen here: that the addresses stand on the node's network card as seen from
+the fabric (they belong to a network container of the node), and that kube-proxy takes the pod
+subnet of the first pool for its cluster CIDR, as with node subnets (course.networks.node_subnet):
+pods of a pool with another one pass for outsiders, as AKS issue 2449 reports it there. Documented,
+but doubted: that the group and the route table of the pod subnet apply to pods, and not those of
+the node's (Azure/azure-container-networking issue 3204 reports the latter).
 Sources: facts dynamic.snat, podsubnet.delegated.
 """
 

@@ -26,7 +26,8 @@ from course.topology import AZURE, Cluster, Node, Pod, sockets
 from course.virtual_network import Subnet
 from course.wiring.made import card
 
-KUBELET_PORT = 10250
+KUBELET_PORT = 10250  # Kubernetes documentation, "Ports and Protocols"
+VENDOR = ("00", "0d", "3a")  # Microsoft, in IEEE's list (MA-L); cards of Azure show it
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ def node_host(
     """A node as a host: its network card, the way to its pods, kube-proxy, masquerading.
 
     `pods_are_in` is what kube-proxy is told as its cluster CIDR (detectLocalMode ClusterCIDR).
-    route_localnet is set by kube-proxy, ip_forward by the node's image, the rest is what Linux
-    does by itself.
+    route_localnet is set by kube-proxy, so that node ports answer at 127.0.0.1 too; ip_forward and
+    bridge-nf-call-iptables by the node's image; the rest is what Linux does by itself. Sources:
+    kubernetes pkg/proxy/iptables/proxier.go (NewProxier); Azure/AgentBaker,
+    /etc/sysctl.d/99-force-bridge-forward.conf.
     """
     eth0 = Interface(
         "eth0", addresses=(f"{node.address}/{subnet.length}",), mac=mac_of(node.address),
@@ -98,13 +101,14 @@ def pod_host(
 
 
 def mac_of(address: str) -> str:
-    """A MAC for a network card, with a vendor part that Azure uses; the rest follows the address.
+    """A MAC for a network card: that of a vendor, then three bytes. Chosen here: those follow the
+    address, while Azure's tell nothing.
 
     >>> mac_of("10.240.0.4")
     '00:0d:3a:f0:00:04'
     """
     last = int(parse_address(address)).to_bytes(4, "big")[1:]
-    return ":".join(("00", "0d", "3a", *(f"{byte:02x}" for byte in last)))
+    return ":".join((*VENDOR, *(f"{byte:02x}" for byte in last)))
 
 
 def _sockets_of_host_network(cluster: Cluster, node: Node) -> tuple[Socket, ...]:

@@ -5,6 +5,7 @@ from tests.bench import (
     import_cost,
     keystroke,
     kubeproxy_rules,
+    lessons,
     live_lab,
     planning,
     reading_rules,
@@ -16,5 +17,6 @@ if __name__ == "__main__":
     live_lab.main()
     reading_rules.main()  # before this process grows: its children are told its peak of memory
     kubeproxy_rules.main()
+    lessons.main()
     grading.main()
     keystroke.main()

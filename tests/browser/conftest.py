@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from course.progress import FILE_NAME
 from tests.browser.serving import CHROMIUM, Notebook, browsing, copy_course, serving
 
 LOOPBACK = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:|about:")
@@ -49,7 +50,13 @@ expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
+def home(tmp_path_factory):
+    """The learner's home folder."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory, home):
     """The address of a JupyterLab that serves a fresh personal copy of the course."""
     if not CHROMIUM:
         pytest.skip("no Chromium: sudo apt install chromium")
@@ -57,7 +64,7 @@ def lab(tmp_path_factory):
     copy = copy_course(root)
     plant(copy, "planted.ipynb", bad=BAD_OUTPUT)
     plant(copy, "live.ipynb", **LIVE)
-    with serving(root, tmp_path_factory.mktemp("home")) as url:
+    with serving(root, home) as url:
         yield url
 
 
@@ -76,8 +83,12 @@ def chromium(lab):
 
 
 @pytest.fixture
-def notebook(lab, chromium):
-    """Opens a notebook of the personal copy. Afterwards: nothing was asked of another machine."""
+def notebook(lab, chromium, home):
+    """Opens a notebook of the personal copy for a learner who has answered nothing so far.
+
+    Afterwards: nothing was asked of another machine.
+    """
+    (home / "aks-networking-course" / FILE_NAME).unlink(missing_ok=True)
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     left = []
 

@@ -24,7 +24,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 def copy_course(root: Path) -> Path:
     """Lay a course out in an empty folder; returns the learner's copy in it."""
-    for name in ("lessons", "exercises", "solutions"):
+    for name in ("lessons", "exercises", "solutions", "reference"):
         shutil.copytree(ROOT / name, root / name)
     shutil.copy(ROOT / "nbgrader_config.py", root)
     personal_copy.update(root)

@@ -1,23 +1,62 @@
-"""A learner's way through the start notebook and lesson 05, in a real browser."""
+"""A learner's way through the lessons, in a real browser."""
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from playwright.sync_api import expect
 
+from course.curriculum import lessons
+from course.questions import Number, Ordering, express_ids, question
+from course.views.html import plain
+from tests.conftest import ROOT
+
 pytestmark = pytest.mark.browser
 
-LESSONS = ["lessons/00-start.ipynb", "lessons/05-azure-cni.ipynb"]
+every_lesson = pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.slug)
 
 
-@pytest.mark.parametrize("file", LESSONS)
-def test_all_cells_run_and_every_output_is_accessible(notebook, file):
-    book = notebook(file)
+@every_lesson
+def test_a_lesson_runs_and_each_of_its_questions_is_answered_by_keyboard(notebook, lesson):
+    book = notebook(lesson.file)
     book.run_all()
     assert book.errors() == []
     assert book.violations() == []
+    for cell in json.loads((ROOT / lesson.file).read_text("utf-8"))["cells"]:
+        for question_id in re.findall(r'\bask\("([^"]+)"\)', "".join(cell["source"])):
+            output = book.output(cell["id"])
+            answer(output, question(question_id))
+            expect(output.get_by_role("status").last, question_id).to_contain_text("Right.")
+        if "express(" in "".join(cell["source"]):
+            walk_the_express_path(book.output(cell["id"]), lesson.number)
+    assert book.violations() == []
+
+
+def answer(output, asked):
+    """Answer a question rightly, with keys alone."""
+    if isinstance(asked, Number):
+        field = output.get_by_role("textbox")
+        field.press_sequentially(str(asked.solution))
+        field.press("Tab")
+    elif isinstance(asked, Ordering):
+        for place, item in enumerate(asked.items, 1):
+            output.get_by_label(plain(item), exact=True).select_option(str(place))
+    else:
+        role = "checkbox" if asked.several else "radio"
+        for text in asked.solution:
+            output.get_by_role(role, name=plain(text), exact=True).press("Space")
+    output.get_by_role("button", name="Commit").press("Enter")
+
+
+def walk_the_express_path(output, number):
+    output.get_by_role("button", name="Show the questions").press("Enter")
+    buttons = output.get_by_role("button", name="Commit")
+    expect(buttons).to_have_count(5)
+    for place, question_id in enumerate(express_ids(number)):
+        answer(buttons.nth(place).locator("xpath=../.."), question(question_id))
+    expect(output.get_by_role("status").last).to_contain_text("All right at the first try.")
 
 
 def test_the_check_of_accessibility_finds_a_planted_bad_output(notebook):

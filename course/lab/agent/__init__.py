@@ -6,5 +6,6 @@ to a first process, all namespaces, interfaces and programs in them. It needs no
 standard library, and knows nothing of the course: what it captures, it hands on as it came.
 
 - `serving`: the agent, with its one loop for requests, servers, captured packets, commands;
-- `client`: who sends a flow; `job`: a command while it runs; `kernel`: namespaces and mounts.
+- `client`: who sends a flow; `job`: a command while it runs; `kernel`: namespaces and mounts;
+- `identity`: programs that want to become somebody else, where nobody can.
 """

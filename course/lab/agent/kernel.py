@@ -11,7 +11,8 @@ from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEW_MOUNTS, NEW_NETWORK = 0x00020000, 0x40000000  # of linux/sched.h
-BIND, RECURSIVE, DETACH = 4096, 16384, 2  # of linux/mount.h
+BIND, RECURSIVE, SHARED, DETACH = 4096, 16384, 1 << 20, 2  # of linux/mount.h
+CHILD_SUBREAPER = 36  # of linux/prctl.h
 OWN_FOLDERS = ("/etc/cni", "/var/lib/cni")  # of each host; whatever the machine has there is hidden
 
 
@@ -20,6 +21,9 @@ def prepare() -> None:
     mount("tmpfs", "/run", "tmpfs")
     for folder in ("/run/machine", "/run/netns", "/run/hosts"):
         os.mkdir(folder)
+    # shared: what `ip netns add` mounts there in one command, the next one sees
+    mount("tmpfs", "/run/netns", "tmpfs")
+    mount("tmpfs", "/run/netns", flags=SHARED)
     for folder in OWN_FOLDERS:
         make_room(Path(folder))
 
@@ -36,6 +40,11 @@ def make_host(name: str) -> None:
             done(LIBC.setns(home.fileno(), NEW_NETWORK), "home")
     for folder in OWN_FOLDERS:
         os.makedirs(f"/run/hosts/{name}{folder}")
+
+
+def keep_orphans() -> None:
+    """Become the parent of whatever this process leads to, once nobody else is."""
+    done(LIBC.prctl(CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def unmake_host(name: str) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from course.lab.agent import identity
 from course.lab.agent.client import KINDS, Client
 from course.lab.agent.job import Job
 from course.lab.agent.kernel import inside, make_host, prepare, unmake_host, write
@@ -23,6 +24,7 @@ from course.lab.agent.kernel import inside, make_host, prepare, unmake_host, wri
 IPV4, EVERYTHING, OUTGOING = 0x0800, 3, 4  # of linux/if_ether.h and linux/if_packet.h
 PKTINFO, TIMESTAMP = 8, 35  # IP_PKTINFO of linux/in.h, SO_TIMESTAMPNS
 SECONDS_AND_NANOSECONDS, PACKET_INFO = struct.Struct("qq"), struct.Struct("I4s4s")
+COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 SNAP = 128  # bytes: headers, a quoted packet's headers, and the token after them
 QUIET = 15  # turns of 0.01 s without a packet, after which nobody waits any longer
 LONGEST, LEAST = 0.8, 3  # before TCP sends anything again, after a second: so few turns will do
@@ -31,6 +33,7 @@ LONGEST, LEAST = 0.8, 3  # before TCP sends anything again, after a second: so f
 def main() -> None:
     """Prepare the namespaces, and serve until the input ends."""
     prepare()
+    identity.settle()
     Agent().serve()
 
 
@@ -148,6 +151,14 @@ class Agent:
             files = [Path("/proc/sys") / path for path in paths]
             return [int(file.read_text()) if file.exists() else None for file in files]
 
+    def do_connections(self) -> dict[str, int]:
+        """How many connections each host remembers, of those that are there and keep count."""
+        found = {}
+        for name in self.wires:
+            with contextlib.suppress(OSError), inside(name):
+                found[name] = int(COUNT.read_text())
+        return found
+
     def do_place(self, files: dict[str, str], host: str = "") -> None:
         """Write files that stand on a host, below OWN_FOLDERS; or programs for all, below /run."""
         for path, text in files.items():
@@ -157,11 +168,20 @@ class Agent:
             file.chmod(0o644 if host else 0o755)
 
     def do_run(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Run commands side by side, and tell how each ended and what it said."""
+        """Run commands side by side, and tell how each ended and what it said.
+
+        Whoever asks for something else meanwhile waits no more: they are stopped.
+        """
         running = [Job(**job) for job in jobs]
         while sum(not job.over(self.ended) for job in running):
             self.turn(0.05)
+            if self.requests:
+                for job in running:
+                    job.stop()
         return [job.result() for job in running]
+
+    def do_stop(self) -> None:
+        """Nothing but that: what runs is stopped because this is asked."""
 
     # --- servers ---
 
