@@ -37,6 +37,7 @@ if kernels not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
         filter(None, [kernels, os.environ.get("JUPYTER_PATH")])
     )
 c.ExecutePreprocessor.kernel_name = "aks-sandboxed"
+c.Autograde.pre_convert_hook = "course.grading.submission.cut_links"
 c.Autograde.sanitize_preprocessors = [
     "course.grading.repair.RepairCells",
     "nbgrader.preprocessors.ClearOutput",

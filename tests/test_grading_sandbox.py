@@ -153,6 +153,8 @@ def room(tmp_path_factory):
         if kind.notebook:
             kind.notebook(data)
         hand_in(course, name.replace(" ", "-"), data)
+    folder = hand_in(course, "links", answered(course, Student(RIGHT)))
+    (folder / "notes.txt").symlink_to("/etc/passwd")
     (course / "solutions" / "secret.txt").write_text("ONLY-THE-INSTRUCTOR")
     nbgrader(course, "autograde", EXERCISE, fails=True)  # for the kernel that ends at once
     return course
@@ -174,6 +176,13 @@ def test_nbgraders_own_autograde_runs_student_code_in_a_sandbox(room):
 def test_nbgraders_own_autograde_goes_on_after_a_duplicated_test_and_runs_every_test(room):
     assert code_points(room, "duplicated-test") == 11
     assert code_points(room, "tests-that-are-skipped") == 0
+
+
+@pytest.mark.nbgrader
+def test_nbgraders_own_autograde_follows_no_link(room):
+    assert code_points(room, "links") == 11
+    copied = room / "autograded" / "links" / EXERCISE / "notes.txt"
+    assert "Links are not followed." in copied.read_text()
 
 
 @pytest.mark.nbgrader

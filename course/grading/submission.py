@@ -52,6 +52,18 @@ def copied(source: Path, target: Path, limits: Limits) -> list[str]:
     return remarks
 
 
+def cut_links(assignment: str, student: str, notebooks: list[str]) -> None:
+    """Put a plain file in the place of what is none: a hook of nbgrader's own autograde.
+
+    nbgrader would follow links, and cannot be told to leave a file out of one submission.
+    """
+    for folder in {Path(each).parent for each in notebooks}:
+        for file in _files(folder):
+            if not stat.S_ISREG(file.lstat().st_mode):
+                file.unlink()
+                file.write_text("This was no plain file. Links are not followed.\n", "utf-8")
+
+
 def _files(source: Path) -> Iterator[Path]:
     """Everything below a folder that is no folder; links to folders are not entered."""
 
