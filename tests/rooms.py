@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 import functools
 import json
@@ -25,7 +26,9 @@ PYTHON_PATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPAT
 @functools.cache
 def _made() -> Path:
     """One that nbgrader made, to be copied."""
-    room = Path(tempfile.mkdtemp(prefix="room-")) / "course"
+    folder = Path(tempfile.mkdtemp(prefix="room-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    room = folder / "course"
     shutil.copytree(ROOT / "solutions" / EXERCISE, room / "solutions" / EXERCISE)
     shutil.copy(ROOT / "nbgrader_config.py", room)
     nbgrader(room, "generate_assignment", EXERCISE)
