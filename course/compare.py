@@ -32,16 +32,17 @@ class Comparison:
     """An observation, the prediction that comes closest to it, and what still differs.
 
     `drawn` is that prediction with what chance had to decide for it; a source port is told there
-    as well, but not how likely it was. `drift` is what no World knows of and may have led to it:
-    changed by hand, or left behind by a command, a sentence each. It is looked for where an
-    observation differs; and on the host where a packet was lost, as the same end may have another
-    cause.
+    as well, but not how likely it was. `drift` is what somebody changed by hand, a sentence each.
+    It is looked for where an observation differs; and on the host where a packet was lost, as the
+    same end may have another cause. `remembered` is what hosts on the way may remember of what was
+    sent by hand; it is looked for where an observation differs.
     """
 
     observation: Trace
     drawn: Drawn[Prediction]
     differences: tuple[str, ...]
     drift: tuple[str, ...] = ()
+    remembered: tuple[str, ...] = ()
 
     @property
     def prediction(self) -> Prediction:

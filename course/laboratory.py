@@ -30,7 +30,7 @@ from course.errors import InputError
 from course.free_address import asked, given, with_pod, without_pods
 from course.memory import Applied, remembered
 from course.predict import Prediction, States, predict
-from course.recordings.replay import Replay
+from course.recordings.replay import SAYS_SO, SHOW, Replay
 from course.recordings.shelf import find
 from course.topology import Pod, Topology
 from course.trace import Disposition, Flow, Trace
@@ -39,10 +39,14 @@ from course.world import World, build
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of a flow that was sent many times, each time from a port of its own."""
+    """What became of a flow that was sent many times, each time from a port of its own.
+
+    `wanted` is how many times, where fewer were recorded; 0 otherwise.
+    """
 
     flow: Flow
     traces: tuple[Trace, ...]
+    wanted: int = 0
 
     @property
     def servers(self) -> Counter[str]:
@@ -65,9 +69,9 @@ class Tally:
 
     def __str__(self) -> str:
         counts = (("answered by", self.servers), ("saw", self.sources), ("ended", self.ends))
-        return "\n".join(
-            f"{what} {name}: {count}" for what, found in counts for name, count in found.items()
-        )
+        few = f"only {len(self.traces)} of {self.wanted} were recorded" * bool(self.wanted)
+        lines = [f"{what} {name}: {n}" for what, found in counts for name, n in found.items()]
+        return "\n".join(filter(None, (*lines, few)))
 
 
 NOT_BY_HAND = "Nobody can change a recording by hand: see what lab.apply shows."
@@ -75,8 +79,8 @@ NOT_ADDED = "was not added when this was recorded, and nobody can be asked for a
 DESCRIBE = (
     "Give it one yourself, as one of the pods of a description: lab.predict tells what it does."
 )
+LONGEST = 3600  # seconds that a command may take
 RECORD = "COURSE_RECORD"  # names a folder: what each Lab does is written down there
-SHOW = "COURSE_LAB"  # "recorded": recordings are shown, also where a lab could run
 
 
 class Engine(Protocol):
@@ -112,6 +116,9 @@ class Engine(Protocol):
     def causes(self, *hosts: str) -> tuple[str, ...]:
         """What may have led to something that was not predicted, on some hosts, or on all."""
 
+    def remembered(self, *hosts: str) -> tuple[str, ...]:
+        """What some hosts may remember, and no prediction knows of."""
+
     def close(self) -> None:
         """Take everything away. May be called twice."""
 
@@ -140,7 +147,7 @@ def engine(world: World, plugins: bool = True, live: bool | None = None) -> Engi
 def why_not_live(topology: Topology) -> str:
     """What stands in the way of a live lab here, with its cure; empty if nothing does."""
     if os.environ.get(SHOW) == "recorded":
-        return f"{SHOW} says so."
+        return SAYS_SO
     try:
         from course.lab.probe.readiness import readiness
     except ImportError as error:
@@ -227,6 +234,8 @@ class Lab:
         self.state = found.prediction.state
         if not found.equal:
             found = replace(found, drift=engine.causes())
+            on_the_way = {*found.prediction.trace.path, *seen.path}
+            found = replace(found, remembered=engine.remembered(*on_the_way))
         elif seen.disposition != Disposition.DELIVERED:
             found = replace(found, drift=engine.causes(seen.ended_at))
         self._compared.append((seen, found))
@@ -302,8 +311,17 @@ class Lab:
         return engine.drift()
 
     def observe_many(self, flow: Flow, times: int) -> Tally:
-        """Send a flow many times, from a port of its own each, and count who answered."""
-        return Tally(flow, tuple(self.observe(flow) for _ in range(times)))
+        """Send a flow many times, from a port of its own each, and count who answered.
+
+        Where fewer were recorded, those are counted, and the Tally says so.
+        """
+        seen: dict[int, Trace] = {}
+        for _ in range(times):
+            trace = self.observe(flow)
+            if id(trace) in seen:  # a recording begins again
+                return Tally(flow, tuple(seen.values()), times)
+            seen[id(trace)] = trace
+        return Tally(flow, tuple(seen.values()))
 
     def run(self, host: str, command: str | Sequence[str], timeout: float = 10) -> str:
         """What a command prints on a host, errors included: `lab.run("node1", "ip route")`.
@@ -316,6 +334,8 @@ class Lab:
         engine = self._opened()
         self.world.host(host)
         words = _words(command)
+        if not isinstance(timeout, (int, float)) or not 0 < timeout <= LONGEST:
+            raise InputError(timeout, "is no time to wait.", f"Give 1 to {LONGEST} seconds.")
         return engine.run(host, words, timeout)
 
 

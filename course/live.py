@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import signal
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
@@ -22,6 +23,7 @@ from course.trace import Flow, Trace
 from course.world import World
 
 MOST = 1_000_000  # bytes that a command may print
+SHOWN = 60  # characters of a command, where it is named in a sentence
 
 
 class Live:
@@ -34,7 +36,7 @@ class Live:
         self.plugins = plugins
         self.built = construct(world, plugins)
         self._touched: set[str] = set()  # hosts on which somebody ran a command
-        self._left: dict[str, None] = {}  # what hosts remember, and no World does: sentences
+        self._left: dict[str, set[str]] = {}  # what no World remembers, and the hosts that may
 
     @property
     def label(self) -> str:
@@ -51,7 +53,7 @@ class Live:
         try:
             return observe(self.built, flow, self._touched), state
         except KeyboardInterrupt:  # hosts may remember it all the same
-            self._left[f"{flow.source}: {flow} was interrupted, and may be remembered"] = None
+            self._left.setdefault(f"{flow}, interrupted", set()).add(flow.source)
             raise
 
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
@@ -63,20 +65,22 @@ class Live:
             (output,) = namespaces.run(Command(words, host, timeout=timeout, most=MOST))
         finally:
             if left := Counter(namespaces.connections()) - before:
-                sent = f"what {host}$ {spelled(words)} has sent is remembered"
-                self._left[f"{', '.join(left)}: {sent}"] = None
+                command = textwrap.shorten(spelled(words), SHOWN, placeholder=" ...")
+                self._left.setdefault(f"what {host}$ {command} has sent", set()).update(left)
         return str(output) + _ending(output, timeout)
 
     def apply(self, world: World) -> Applied:
         """Change what stands into another World. What is half changed is taken away."""
         try:
+            if self._touched:  # first: what is wanted may not stand beside it
+                take_away(self.built)
             changed = change(self.built, world if self.plugins else of_data(world))
         except BaseException:
             self.close()
             raise
         self.built = changed.built
-        if self._touched:
-            take_away(self.built)
+        stay = {*world.by_name} - changed.anew
+        self._left = {sent: hosts & stay for sent, hosts in self._left.items()}
         return Applied(changed.anew, changed.refused)
 
     @property
@@ -89,10 +93,16 @@ class Live:
         return drift(self.built)
 
     def causes(self, *hosts: str) -> tuple[str, ...]:
-        """What was changed by hand on some hosts, or on all; where nothing was on any, what hosts
-        remember that was sent by hand."""
-        by_hand = drift(self.built, *hosts) if self._touched else ()
-        return by_hand or (() if hosts else tuple(self._left))
+        """What was changed by hand on some hosts, or on all."""
+        return drift(self.built, *hosts) if self._touched else ()
+
+    def remembered(self, *hosts: str) -> tuple[str, ...]:
+        """What some hosts may remember and no World does: sent by hand, or interrupted."""
+        return tuple(
+            f"{sent} ({', '.join(sorted(those))})"
+            for sent, by in self._left.items()
+            if (those := by.intersection(hosts))
+        )
 
     @property
     def closed(self) -> bool:

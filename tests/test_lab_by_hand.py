@@ -40,6 +40,10 @@ TAKEN_BACK = {
     "arptables -A INPUT -j DROP": "rule of arptables -A INPUT -j DROP was added",
     "nft add table inet mine": "nftables table inet mine was added",
     "ipset create mine hash:net": "ipset mine was added",
+    "ip link set eth0 arp off": "interface without ARP eth0 was added",
+    "ip nexthop add id 7 via 10.240.0.1 dev eth0": (
+        "nexthop id 7 via 10.240.0.1 dev eth0 scope link was added"
+    ),
     "ip link set eth0 promisc on": "promiscuous interface eth0 was added",
 }  # fmt: skip
 
@@ -51,6 +55,41 @@ def test_what_no_world_tells_of_is_named_and_taken_back(lab, command):
     said = lab.run("node1", command)
     assert not said or said.startswith("net.")
     assert f"node1: {TAKEN_BACK[command]}" in lab.drift()
+    lab.apply(lab.topology)
+    assert lab.drift() == ()
+
+
+OF_BRIDGES = {
+    "bridge link set dev PORT isolated on": "bridge setting PORT isolated:1",
+    "bridge link set dev PORT learning off": "bridge setting PORT learning:0",
+    "bridge link set dev PORT flood off": "bridge setting PORT unicast_flood:0",
+    "bridge link set dev PORT bcast_flood off": "bridge setting PORT broadcast_flood:0",
+    "bridge link set dev PORT neigh_suppress on": "bridge setting PORT neigh_suppress:1",
+    "bridge link set dev PORT state disabled": "bridge port PORT state disabled",
+    "ip link set cbr0 type bridge stp_state 1": "bridge setting cbr0 stp_state:1",
+    "ip link set cbr0 type bridge forward_delay 300": "bridge setting cbr0 forward_delay:300",
+    "ip link set cbr0 type bridge nf_call_iptables 1": "bridge setting cbr0 nf_call_iptables:1",
+}
+
+
+@pytest.mark.parametrize("command", OF_BRIDGES)
+def test_what_bridges_are_told_is_named_and_taken_back(lab, command):
+    (end,) = (e for e in lab.world.roles if lab.world.roles[e] == "port of web-1")
+    port = lab._engine.built.real_name(*end)
+    assert lab.run("node1", command.replace("PORT", port)) == ""
+    assert f"node1: {OF_BRIDGES[command].replace('PORT', port)} was added" in lab.drift()
+    lab.apply(lab.topology)
+    assert lab.drift() == ()
+    as_predicted(lab, SCENARIOS["on a node"].flow(lab.world))
+
+
+def test_routes_by_nexthops_are_named_and_taken_back(lab):
+    add = "ip nexthop add id 5 blackhole && ip nexthop add id 6 via 10.240.0.1 dev eth0"
+    use = "ip route replace 10.244.0.2/32 nhid 5 && ip route add 10.9.5.0/24 nhid 6"
+    assert lab.run("node1", ["sh", "-c", f"{add} && {use}"]) == ""
+    told = lab.drift()
+    assert "node1: route blackhole 10.244.0.2 was added" in told
+    assert "node1: nexthop id 5 blackhole was added" in told
     lab.apply(lab.topology)
     assert lab.drift() == ()
 
@@ -121,10 +160,24 @@ def test_what_a_command_has_sent_is_told_where_a_prediction_differs(lab):
     lab.run("web-1", "ip route")  # which sends nothing
     found = lab.compare(lab.observe(flow))
     assert (found.equal, found.observation.ended_at) == (False, "edge")  # no port is left
-    (sentence,) = found.drift
-    assert "edge" in sentence.partition(": ")[0]
-    assert sentence.endswith(f"what web-1$ {holds} has sent is remembered")
+    assert found.drift == ()
+    (sentence,) = found.remembered
+    assert sentence.startswith("what web-1$ exec ")
+    assert "edge" in sentence.rpartition("(")[2]
+    assert "Hosts may still remember: what web-1$ exec " in show_comparison(found).text
     lab.run("web-1", "pkill python3")
+
+
+def test_hosts_that_are_made_anew_remember_nothing(lab):
+    lab.apply(small_cluster("kubenet"))
+    engine, there = lab._engine, lab.world.address("web-3")
+    lab.run("web-2", f"ping -c 1 {there}")
+    assert "web-2" in str(engine.remembered("web-2", "node1"))
+    pods = lab.topology.cluster.pods
+    lab.apply(lab.topology.changed(pods=tuple(pod for pod in pods if pod.name != "web-2")))
+    lab.apply(lab.topology.changed(pods=pods))
+    assert engine.remembered("web-2") == ()
+    assert f"what web-2$ ping -c 1 {there} has sent (node1)" in engine.remembered("node1")
 
 
 # ---- why a packet was lost -----------------------------------------------------------------------

@@ -154,6 +154,15 @@ def test_two_traces_are_compared_as_they_are_and_chance_is_hinted_at():
         show_comparison(one)
 
 
+def test_of_many_changes_by_hand_a_verdict_tells_the_first(without_a_route):
+    many = tuple(f"node1: change {number}" for number in range(80))
+    for text in texts(show_comparison(replace(without_a_route, drift=many, remembered=many[:6]))):
+        assert "node1: change 4; and 75 more: lab.drift()." in text
+        assert "Hosts may still remember: node1: change 0; " in text
+        assert "node1: change 4; and 1 more." in text
+        assert "change 5" not in text
+
+
 def test_names_are_text_and_never_markup():
     wild = "<b>&\"'"
     flow = Flow(wild, "10.0.0.2", 80)
@@ -195,6 +204,13 @@ def test_without_a_prediction_only_what_was_seen_is_shown(ways):
         assert "web-1, seeing 10.240.0.4: 1 of 2 (50%)" in said
         assert "web-3" not in said
         assert "predicted" not in said
+
+
+def test_a_spread_of_fewer_than_were_asked_for_says_so(ways):
+    few = Tally(ways[0].result.flow, (ways[0].result, ways[1].result), wanted=200)
+    for said in (*texts(show_spread(few, ways)), str(few)):
+        assert "200" in said
+        assert "recorded" in said
 
 
 def test_what_was_not_predicted_is_named_as_such(ways):
@@ -315,6 +331,8 @@ def test_what_cannot_be_run_is_told_in_a_sentence(cells, lab):
         "%lab node1": "UsageError: 'node1' names no command. Write one: %lab node1 ip route",
         "%lab --in lob node1 ip route": "UsageError: lob is no lab. Labs here: lab.",
         "%lab node1 frobnicate": "frobnicate is not among them",
+        "%lab node1 --timeout 60": "Options stand before it: %%lab --timeout 60 node1",
+        "%lab --timeout nan node1 true": "UsageError: nan is no time to wait. Give 1 to 3600",
         "%lab --timeout 0.2 node1 sleep 30": "(stopped after 0.2 s)",
     }.items():
         said = cells.run(source)

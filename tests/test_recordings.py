@@ -23,7 +23,7 @@ from course.linux.packet import ICMP, Packet
 from course.linux.passage import Step
 from course.predict import outcomes, predict
 from course.recordings.digest import digest
-from course.recordings.replay import Replay
+from course.recordings.replay import SHOW, Replay
 from course.recordings.shelf import file_name, find
 from course.recordings.tape import Made, Said, Tape, question, spelled
 from course.recordings.written import read, read_packet, write
@@ -90,6 +90,23 @@ def test_a_recording_shows_a_spread(model):
     assert len(tally.servers) > 1
     assert tally.ends == Counter({"delivered": 12})
     assert "begun again" not in lab.label
+
+
+def test_a_recording_that_would_begin_again_is_counted_once():
+    lab = recorded("overlay")
+    flow = SCENARIOS["to a NodePort, Cluster"].flow(lab.world)
+    tally = lab.observe_many(flow, 200)
+    ports = {trace.flow.source_port for trace in tally.traces}
+    assert 12 <= len(ports) == len(tally.traces) < 200 == tally.wanted
+    assert f"only {len(ports)} of 200 were recorded" in str(tally)
+
+
+def test_what_was_not_recorded_names_what_asked_for_recordings(monkeypatch):
+    monkeypatch.setenv(SHOW, "recorded")
+    lab = Lab(small_cluster("overlay"))
+    with pytest.raises(InputError, match="take COURSE_LAB out of the environment") as error:
+        lab.observe(Flow("web-1", "10.244.0.3", 4711))
+    assert "doctor" not in str(error.value)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -32,6 +32,14 @@ class Extra(NamedTuple):
 SOCKET = "a socket that waits,"
 RULE = re.compile("(-A .*)")
 ON_EACH = "for dev in $(ls /sys/class/net); do {}; done"
+UNUSUAL = (  # what else bridges and their ports have is as the kernel makes it
+    "forward_delay:(?!1500$).+|stp_state:[^0]|nf_call_iptables:1|"
+    "isolated:1|learning:0|unicast_flood:0|broadcast_flood:0|neigh_suppress:1"
+)
+USUAL = (
+    "ip link set $dev type bridge forward_delay 1500 stp_state 0 nf_call_iptables 0; "
+    "bridge link set dev $dev isolated off learning on flood on bcast_flood on neigh_suppress off"
+)
 EXTRAS = (
     Extra("IPsec policy", "ip -o xfrm policy", re.compile("(src .*)"), "ip xfrm policy flush"),
     Extra(  # 0 is the handle of what the kernel itself gives an interface
@@ -56,6 +64,20 @@ EXTRAS = (
         re.compile(r"\d+: ([^:@]+)\S* <[^>]*PROMISC(?!.* bridge forward_delay)"),
         ON_EACH.format("ip link set $dev promisc off"),
     ),
+    Extra(
+        "interface without ARP", "ip -o link", re.compile(r"\d+: ([^:@]+)\S* <BROADCAST[^>]*NOARP"),
+        ON_EACH.format("ip link set $dev arp on"),
+    ),
+    Extra(
+        "bridge setting", "grep -s . /sys/class/net/*/bridge/* /sys/class/net/*/brport/*",
+        re.compile(rf"/sys/class/net/([^/]+)/\w+/({UNUSUAL})$"), ON_EACH.format(USUAL),
+    ),
+    Extra(  # the kernel itself stops a port whose wire is down
+        "bridge port", "ip -o -d link",
+        re.compile(r"\d+: ([^:@]+).* state UP .* bridge_slave (state (?!forwarding)\S+)"),
+        ON_EACH.format("bridge link set dev $dev state forwarding"),
+    ),
+    Extra("nexthop", "ip nexthop", re.compile("(.+)"), "ip nexthop flush"),  # and their routes
     Extra(SOCKET, "ss -Hln4tu", re.compile(r"(\S+) \S+ \S+ \S+ (\S+)")),
 )  # fmt: skip
 MARK = "----"

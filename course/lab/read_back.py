@@ -75,7 +75,8 @@ def _route(built: Built, host: str, found: Mapping[str, Any]) -> Route:
         NextHop(hop.get("gateway", ""), built.name(host, hop["dev"]), hop["weight"])
         for hop in found.get("nexthops", ())
     )
-    dev = "" if hops else built.name(host, found.get("dev", ""))
+    nowhere = hops or found.get("type") == "blackhole"  # told with `lo` where it is a nexthop's
+    dev = "" if nowhere else built.name(host, found.get("dev", ""))
     return Route(
         found["dst"], found.get("gateway", ""), dev, str(found.get("type", "unicast")),
         table, src=found.get("prefsrc", ""), metric=int(found.get("metric", 0)), nexthops=hops,

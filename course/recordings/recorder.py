@@ -72,6 +72,10 @@ class Recorder:
         """What may have led to something that was not predicted."""
         return self._live.causes(*hosts)
 
+    def remembered(self, *hosts: str) -> tuple[str, ...]:
+        """What some hosts may remember, and no prediction knows of."""
+        return self._live.remembered(*hosts)
+
     @property
     def by_hand(self) -> bool:
         """Whether somebody can change hosts by hand."""

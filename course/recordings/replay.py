@@ -25,7 +25,10 @@ from course.recordings.tape import Said, Tape, question, spelled
 from course.trace import Flow, Trace
 from course.world import World
 
+SHOW = "COURSE_LAB"  # "recorded": recordings are shown, also where a lab could run
+SAYS_SO = f"{SHOW} says so."
 LEAVE_OUT = "To see it live, leave live=False out."
+UNSET = f"To see it live, take {SHOW} out of the environment: del os.environ[{SHOW!r}]"
 DOCTOR = "To see it live: python -m course doctor tells what this machine lacks for that."
 
 
@@ -122,6 +125,10 @@ class Replay:
         """Nothing that anybody knows of."""
         return ()
 
+    def remembered(self, *_: str) -> tuple[str, ...]:
+        """Nothing but what was recorded."""
+        return ()
+
     @property
     def closed(self) -> bool:
         """Whether somebody has closed it."""
@@ -144,12 +151,17 @@ class Replay:
         self._shown.add(found)
         return found
 
+    @property
+    def _way_out(self) -> str:
+        """How one sees it live."""
+        return {"": LEAVE_OUT, SAYS_SO: UNSET}.get(self._why, DOCTOR)
+
     def _unknown(self, asked: str, alike: str) -> InputError:
         known = dict.fromkeys(each for session in self._questions for each in session)
         like = [each for each in known if each.startswith(alike)]
         there = f"Recorded are: {'; '.join(like)}. " if like else ""
         what = "was not recorded" if self._tape else "was not recorded, nor was this cluster"
-        return InputError(asked, f"{what}.", there + (DOCTOR if self._why else LEAVE_OUT))
+        return InputError(asked, f"{what}.", there + self._way_out)
 
     def _memory(self, number: int, at: int) -> States:
         """What hosts remembered before an event of a session."""

@@ -16,7 +16,7 @@ Chance decided here. The draw was: path via 10.240.0.5 dev nic-node2 on azure, e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -37,6 +37,7 @@ BY_CHANCE = (
     "Chance may have decided otherwise than you predicted: lab.compare(seen) predicts again, with "
     "what it decided."
 )
+MOST = 5  # changes by hand that are told in a verdict
 SAME, FIRST, LATER = "=", "≠ first difference", "≠"
 
 
@@ -125,8 +126,19 @@ def stopped(found: Comparison) -> str:
 
 def by_hand(found: Comparison) -> str:
     """What no prediction knows of, and may have led to what was seen; empty if nothing."""
-    causes = f"Somebody changed by hand: {'; '.join(found.drift)}." if found.drift else ""
-    return ("But that may have another cause. " if found.equal and causes else "") + causes
+    causes = [
+        f"Somebody changed by hand: {_first(found.drift, ': lab.drift()')}." * bool(found.drift),
+        f"Hosts may still remember: {_first(found.remembered)}." * bool(found.remembered),
+    ]
+    said = " ".join(filter(None, causes))
+    return "But that may have another cause. " * bool(found.equal and said) + said
+
+
+def _first(sentences: Sequence[str], all_of_them: str = "") -> str:
+    """The first sentences of many; `all_of_them` tells where they are."""
+    more = len(sentences) - MOST
+    rest = [f"and {more} more{all_of_them}"] if more > 0 else []
+    return "; ".join((*sentences[:MOST], *rest))
 
 
 class Side(NamedTuple):

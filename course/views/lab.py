@@ -24,6 +24,8 @@ from course.lab.namespaces import LabError
 from course.laboratory import Lab
 
 OPEN_ONE = 'Open one: lab = Lab(small_cluster("overlay"))'
+BEHIND = "is an option behind the host."
+BEFORE = "Options stand before it: %%lab --timeout 60 node1"
 OPEN_AGAIN = "Run the cell again that opens one."
 NOT_FOUND = re.compile(r"^sh: (?:line )?\d+: ([^\s/]+): (?:command )?not found$", re.MULTILINE)
 
@@ -66,6 +68,8 @@ class LabMagics(Magics):
             for name in hosts:
                 lab.world.host(name)
             wanted = list(commands(" ".join(asked.command), cell))
+            if asked.command and asked.command[0].startswith("--"):
+                raise InputError(asked.command[0], BEHIND, BEFORE)
             if not wanted:
                 raise InputError(line, "names no command.", "Write one: %lab node1 ip route")
             for command in wanted:

@@ -47,6 +47,7 @@ def show_spread(tally: Tally, predicted: Sequence[Drawn[Trace]] = ()) -> Html:
     shares = shares_of(tally, predicted)
     times = len(tally.traces)
     title = f"{arrows(str(tally.flow))}, sent {times:,} time{'s' * (times > 1)}"
+    title += f" (not {tally.wanted:,}: no more were recorded)" * bool(tally.wanted)
     words = [share.in_words(times) for share in shares]
     alt = f"{title}{', with what was predicted' * bool(predicted)}."
     picture = Picture(_bars(shares, times), alt, words, LEGEND * bool(predicted))

@@ -95,9 +95,17 @@ def inside(host: str) -> Iterator[None]:
             done(LIBC.setns(home.fileno(), NEW_NETWORK), "home")
 
 
+def namespace(host: str) -> Path:
+    """The name of a host's network namespace. Raises FileNotFoundError if somebody deleted it."""
+    if not (file := Path(f"/run/netns/{host}")).exists():
+        way_out = "Open the lab again: run the cell again that opens it."
+        raise FileNotFoundError(f"{host}: its network namespace was deleted. {way_out}")
+    return file
+
+
 def join(host: str) -> None:
     """Go into the network namespace of a host."""
-    with open(f"/run/netns/{host}", "rb") as there:
+    with namespace(host).open("rb") as there:
         done(LIBC.setns(there.fileno(), NEW_NETWORK), host)
 
 
