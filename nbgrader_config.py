@@ -5,6 +5,10 @@ import os
 import sys
 from pathlib import Path
 
+import nbgrader
+
+import course
+
 root = Path(__file__).resolve().parent
 # A class on one server: NBGRADER_EXCHANGE names a folder that everybody may write.
 exchange = Path(os.environ.get("NBGRADER_EXCHANGE") or root / "exchange")
@@ -24,3 +28,39 @@ c.Exchange.root = str(exchange)
 # students solve exercises in their copy, and hand in what stands there
 c.Exchange.assignment_dir = str(root / "my-course" / "exercises")
 c.ExecutePreprocessor.timeout = 60  # seconds that one cell may take
+
+# What students wrote runs in a sandbox: see guide/grading.md.
+grading = Path(course.__file__).parent / "grading"
+kernels = str(grading / "jupyter")
+if kernels not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(
+        filter(None, [kernels, os.environ.get("JUPYTER_PATH")])
+    )
+c.ExecutePreprocessor.kernel_name = "aks-sandboxed"
+c.Autograde.pre_convert_hook = "course.grading.submission.cut_links"
+c.Autograde.sanitize_preprocessors = [
+    "course.grading.repair.RepairCells",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "course.grading.feedback.HideTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+# What students' code shows may be HTML with programs in it, and would be run by who grades.
+c.HTMLExporter.sanitize_html = True
+c.SanitizeHTML.strip = True
+c.SanitizeHTML.tags = [
+    *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt"),
+    *("em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li"),
+    *("ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody"),
+    *("td", "th", "thead", "tr", "tt", "ul"),
+]
+# Feedback and the Formgrader are read offline: ours of nbgrader's templates comes before its own.
+c.HTMLExporter.extra_template_basedirs = [
+    str(grading / "templates"),
+    str(Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"),
+]

@@ -13,6 +13,7 @@ from pathlib import Path
 from course import personal_copy
 from course.curriculum import named
 from course.errors import InputError
+from course.grading import command as grading
 from course.personal_copy import COPY, ROOT, Outcome
 
 SETTINGS = Path(__file__).parent / "lab_settings"
@@ -72,6 +73,10 @@ def parser() -> argparse.ArgumentParser:
     facts.add_argument("id", metavar="ID", nargs="?", help="such as azure.reserved_per_subnet")
     exercises = add("exercises", _exercises, "make exercises/ anew from solutions/, with nbgrader")
     exercises.add_argument("--into", metavar="DIR", type=Path, help="another folder to write to")
+    grade = add(
+        "grade", _grade, "grade what a class handed in, in sandboxes; exits with 1 where not"
+    )
+    grading.add_words(grade)
     plan = add("plan", _plan, "check the plan of a network; exits with 1 where it does not work")
     plan.add_argument(
         "files", metavar="FILE", nargs="+", help="a plan as JSON; - is standard input"
@@ -203,6 +208,10 @@ def _exercises(told: argparse.Namespace, root: Path) -> int:
     except NbgraderError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _grade(told: argparse.Namespace, root: Path) -> int:
+    return grading.run(told, root)
 
 
 def _plan(told: argparse.Namespace, root: Path) -> int:

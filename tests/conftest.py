@@ -28,6 +28,15 @@ def own_data_folder(tmp_path_factory, monkeypatch):
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Where several processes share the tests, one of them has all labs: some look whether a lab
+    has left anything on the machine. The other tests of a file stay together."""
+    for item in items:
+        group = "lab" if item.get_closest_marker("lab") else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """In CI, what could not run has failed: only what the course has not built may be skipped."""

@@ -110,7 +110,7 @@ def grade_the_class(home):
 
     nbgrader(course, *as_the_readme_says("collect"))
     # a cell may take six seconds: the endless loop is not to take long
-    nbgrader(course, *as_the_readme_says("autograde"), "--ExecutePreprocessor.timeout=6")
+    nbgrader(course, "autograde", EXERCISE, "--ExecutePreprocessor.timeout=6")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for name, student in CLASS.items():
             submission = gradebook.find_submission_notebook(EXERCISE, EXERCISE, name)

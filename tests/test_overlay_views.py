@@ -127,6 +127,10 @@ class TestWaysToOverlay:
             (Design(model="node-subnet", kubernetes="1.34"), "--pod-cidr POD_RANGE"),
             (
                 Design(model="node-subnet", kubernetes="1.34", policy="calico"),
+                "in place: not yet",
+            ),
+            (
+                Design(model="kubenet", kubernetes="1.34", policy="calico"),
                 "this one has calico",
             ),
             (Design(model="pod-subnet-dynamic"), "in place: no"),

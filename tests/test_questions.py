@@ -69,7 +69,7 @@ class TestEveryQuestion:
 
 
 def test_part_of_several_right_options_is_not_yet_right():
-    asked = question("05.warm-address")
+    asked = question("05.warm-kubenet")
     several = Choice("x", "?", (*asked.options[:1], asked.options[0].__class__("B", "b.", True)))
     assert several.several
     judgement = judge(several, [several.options[0].text])

@@ -33,6 +33,16 @@ def test_kubenet_plugs_its_wires_into_a_bridge_and_azure_cni_has_a_route_for_eac
     assert "cbr0" not in routed.drawing
 
 
+def test_neighbours_meet_at_the_bridge_in_kubenet_and_at_the_routes_of_the_node_in_azure_cni():
+    bridged, routed = (
+        unescape(node_wiring(small_cluster(each)).drawing) for each in ("kubenet", "node-subnet")
+    )
+    for pod in ("web-1", "web-2"):
+        assert f"end of {pod}->bridge" in bridged
+        assert f"end of {pod}->routes" in routed
+    assert "end of web-1->routes" not in bridged
+
+
 @pytest.mark.parametrize("network", ANSWERS)
 def test_the_picture_shows_the_pods_of_that_node_and_no_others(network):
     world = build(small_cluster(network))

@@ -116,7 +116,8 @@ def _node_subnet_result(
         shown = subnet_bar(use).html + working_table(planned, with_facts=False)
     except InputError as error:
         raise FieldError("nodes", error) from error
-    most = f"The largest pool of this kind that could be upgraded here: {use.largest_pool:,} nodes."
+    largest = f"{use.largest_pool:,} node{'s' * (use.largest_pool != 1)}"
+    most = f"The largest pool of this kind that could be upgraded here: {largest}."
     return note(f"<strong>{use.verdict}</strong> {escape(use.summary)} {most}", "status") + shown
 
 

@@ -18,7 +18,7 @@ def ways_to(target: str, *designs: Design) -> Html:
 
     >>> print(ways_to("overlay", Design(model="node-subnet", kubernetes="1.26")))
     The way to Azure CNI Overlay
-    Azure CNI, node subnet: in place: yes; how: az aks update --network-plugin azure \
+    Azure CNI, node subnet: in place: not yet; how: az aks update --network-plugin azure \
 --network-plugin-mode overlay --pod-cidr POD_RANGE; in the way: It needs Kubernetes 1.27 or later; \
 the cluster has 1.26.
     """
@@ -36,7 +36,13 @@ def _way(target: str, design: Design) -> Way:
 
 def _row(design: Design, way: Way) -> list[str]:
     wrong = " ".join(way.blockers) or "nothing that the planner knows"
-    return [model(design.model).title, "yes" if way.in_place else "no", way.how, wrong]
+    return [model(design.model).title, _in_place(way), way.how, wrong]
+
+
+def _in_place(way: Way) -> str:
+    if not way.in_place:
+        return "no"
+    return "not yet" if way.blockers else "yes"
 
 
 def _as_text(row: list[str]) -> str:

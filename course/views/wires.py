@@ -21,7 +21,7 @@ ROUTED = {"dir": "both", "style": "dashed"}
 def node_wiring(what: Topology | World, node: str = "node1") -> Picture:
     """The network of a node and those of its pods, with the wires between them.
 
-    A thick line is a wire (a veth pair) or a port of a bridge; a dashed arrow is where the node
+    A thick line is a wire (a veth pair) or a port of a bridge; dashed arrows meet where the node
     looks into its routes. Raises InputError for a host that is no node.
 
     >>> from course.scenarios import small_cluster
@@ -59,6 +59,7 @@ def _drawn(
                 own.node(f"end of {pod}", world.role(*end))
             if bridge:
                 own.node("bridge", _named(bridge))
+            own.node("routes", f"routes\nof {node}", shape="diamond", margin="0")
             own.node("card", _named(world.host(node).interface("eth0")))
     drawn.node("fabric", "Azure's network", shape="oval")
     for pod in ends:
@@ -66,9 +67,10 @@ def _drawn(
         if bridge:
             drawn.edge(f"end of {pod}", "bridge", **WIRE)
         else:
-            drawn.edge(f"end of {pod}", "card", **ROUTED)
+            drawn.edge(f"end of {pod}", "routes", **ROUTED)
     if bridge:
-        drawn.edge("bridge", "card", **ROUTED)
+        drawn.edge("bridge", "routes", **ROUTED)
+    drawn.edge("routes", "card", **ROUTED)
     drawn.edge("card", "fabric", **WIRE)
     return drawn
 

@@ -1,6 +1,7 @@
 """Runs every benchmark: `make bench`."""
 
 from tests.bench import (
+    grading,
     import_cost,
     keystroke,
     kubeproxy_rules,
@@ -17,4 +18,5 @@ if __name__ == "__main__":
     reading_rules.main()  # before this process grows: its children are told its peak of memory
     kubeproxy_rules.main()
     lessons.main()
+    grading.main()
     keystroke.main()

@@ -32,8 +32,11 @@ def copy_course(root: Path) -> Path:
 
 
 @contextmanager
-def serving(root: Path, home: Path) -> Iterator[str]:
-    """The address of a JupyterLab that serves the learner's copy of a course."""
+def serving(root: Path, home: Path, *more: str) -> Iterator[str]:
+    """The address of a JupyterLab that serves the learner's copy of a course.
+
+    `more` are further words for JupyterLab.
+    """
     port = free_port()
     words = [
         "--no-browser",
@@ -41,6 +44,7 @@ def serving(root: Path, home: Path) -> Iterator[str]:
         f"--port={port}",
         "--IdentityProvider.token=",
         "--LabApp.expose_app_in_browser=True",  # so that a test can ask JupyterLab itself
+        *more,
     ]
     environment = os.environ | {
         "HOME": str(home),

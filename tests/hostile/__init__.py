@@ -1,0 +1,1 @@
+"""Bad and hostile submissions, in a class with honest ones between them."""

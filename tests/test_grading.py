@@ -1,0 +1,207 @@
+"""`python -m course grade`: what is new or changed, crashes, marks, feedback."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from course.grading import sandbox
+from tests.class_of_twenty import CLASS, EXERCISE, POINTS, RIGHT, Student
+from tests.rooms import (
+    GRADE,
+    answered,
+    autograded,
+    environment,
+    grade,
+    hand_in,
+    new_room,
+    scores,
+)
+
+pytestmark = pytest.mark.nbgrader
+HONEST = [name for name in CLASS if name not in ("endless", "tampered", "exits")]
+CRASHES = int(os.environ.get("COURSE_GRADE_KILLS", "30"))
+LATER = "2026-11-21 10:00:00 UTC"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def sandboxes():
+    if why := sandbox.why_not():
+        pytest.skip(why)
+
+
+@pytest.fixture
+def room(tmp_path):
+    return new_room(tmp_path)
+
+
+def due(name: str) -> dict[str, float]:
+    return {task: CLASS[name].due(task) if task != "explanation" else 0 for task in POINTS}
+
+
+def found(room, student: str) -> dict[str, float]:
+    return {task: score or 0 for task, score in scores(room)[student].items()}
+
+
+# ---- what is graded ----
+
+
+def test_what_is_graded_is_graded_again_only_when_it_was_handed_in_again(room):
+    hand_in(room, "ann", answered(room, Student({})))
+    hand_in(room, "bob", answered(room, Student(RIGHT)))
+    assert "2 graded now, 0 unchanged, 0 could not be graded." in grade(room)
+    assert "0 graded now, 2 unchanged" in grade(room)
+    hand_in(room, "ann", answered(room, Student(RIGHT)), LATER)
+    assert "1 graded now, 1 unchanged" in grade(room)
+    assert found(room, "ann") == found(room, "bob") == due("right-but-no-word") | {"explanation": 0}
+
+
+def test_one_student_can_be_graded_alone_and_again(room):
+    for name in ("ann", "bob"):
+        hand_in(room, name, answered(room, Student(RIGHT)))
+    assert "1 graded now" in grade(room, "--student", "ann")
+    assert "1 graded now" in grade(room, "--student", "ann", "--force")
+    assert scores(room).keys() == {"ann"}
+    assert "'eve' handed nothing in." in grade(room, "--student", "eve", status=2)
+
+
+def test_an_assignment_that_is_not_there_is_refused(room):
+    code = GRADE.replace("*sys.argv[2:]", "'77'")
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(room)], cwd=room, env=environment(room),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert "Run nbgrader generate_assignment 77 first." in ran.stderr
+
+
+def test_a_grade_that_a_person_gave_stays_when_it_is_graded_again(room):
+    hand_in(room, "ann", answered(room, CLASS["all-right"]))
+    grade(room)
+    with sqlite3.connect(room / "gradebook.db") as gradebook:
+        gradebook.execute(
+            "update grade set manual_score = 2, needs_manual_grade = 0"
+            " where cell_id in (select id from base_cell where name = 'explanation')"
+        )
+    grade(room, "--force")
+    assert scores(room)["ann"]["explanation"] == 2
+
+
+def test_files_beside_the_notebook_are_there_and_the_courses_own_come_last(room):
+    folder = hand_in(room, "ann", answered(room, Student(RIGHT)))
+    (folder / "data.txt").write_text("mine")
+    (folder / "rules.txt").write_text("my own rules")
+    (room / "solutions" / EXERCISE / "rules.txt").write_text("the rules")
+    grade(room)
+    graded = room / "autograded" / "ann" / EXERCISE
+    assert (graded / "data.txt").read_text() == "mine"
+    assert (graded / "rules.txt").read_text() == "the rules"
+
+
+# ---- crashes ----
+
+
+def test_a_grader_that_is_killed_at_any_moment_loses_and_doubles_no_grade(room):
+    """The command is killed again and again, and started again; it goes on where it stood."""
+    chance = random.Random(5)
+    for number in range(CRASHES * 4):
+        name = HONEST[number % len(HONEST)]
+        hand_in(room, f"s{number:03}-{name}", answered(room, CLASS[name]))
+    recorded: dict[str, dict[str, float | None]] = {}
+    started = seconds_until_the_first_grade(room)
+    for _ in range(CRASHES):
+        process = start(room)
+        time.sleep(started * chance.uniform(0.85, 1.2))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        now = scores(room)
+        assert {name: now[name] for name in recorded} == recorded, "a recorded grade is gone"
+        recorded = {name: each for name, each in now.items() if each["cure"] is not None}
+        for name, each in recorded.items():
+            assert {task: score or 0 for task, score in each.items()} == due(name[5:])
+    grade(room)
+    assert {name: found(room, name) for name in scores(room)} == {
+        f"s{number:03}-{HONEST[number % len(HONEST)]}": due(HONEST[number % len(HONEST)])
+        for number in range(CRASHES * 4)
+    }
+    assert "0 graded now" in grade(room)
+    assert sorted(each.name for each in (room / "autograded").iterdir()) == sorted(scores(room))
+
+
+def start(room):
+    return subprocess.Popen(
+        [sys.executable, "-c", GRADE, str(room), EXERCISE, "--workers", "1"], cwd=room,
+        env=environment(room), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def seconds_until_the_first_grade(room) -> float:
+    begun = time.monotonic()
+    process = start(room)
+    while not any(each.glob("*/*.ipynb") for each in (room / "autograded").glob("s*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+        if time.monotonic() - begun > 120:
+            raise AssertionError("nothing is graded")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return time.monotonic() - begun
+
+
+# ---- marks and feedback ----
+
+
+def test_marks_tell_a_score_only_where_there_is_one(room):
+    hand_in(room, "ann", answered(room, Student(RIGHT)))
+    hand_in(room, "bob", answered(room, CLASS["all-right"]))
+    (hand_in(room, "eve", answered(room, Student(RIGHT))) / f"{EXERCISE}.ipynb").write_text("{")
+    file = room / "marks.csv"
+    said = grade(room, "--csv", str(file), status=1)
+    with file.open(newline="") as opened:
+        rows = {row["student_id"]: row for row in csv.DictReader(opened)}
+    assert (rows["ann"]["status"], rows["ann"]["score"]) == ("graded", "11.0")
+    assert (rows["bob"]["status"], rows["bob"]["score"]) == ("needs a person", "")
+    assert rows["bob"]["score_so_far"] == "11.0"
+    assert (rows["eve"]["status"], rows["eve"]["score"]) == ("not graded", "")
+    assert "is not JSON" in rows["eve"]["remarks"]
+    assert "eve: 05-azure-cni.ipynb is not JSON." in said
+    assert "1 submissions wait for a person" in said
+
+
+def test_a_submission_that_spoils_after_it_was_graded_has_no_score_any_more(room):
+    hand_in(room, "ann", answered(room, Student(RIGHT)))
+    grade(room)
+    folder = hand_in(room, "ann", answered(room, Student(RIGHT)), LATER)
+    (folder / f"{EXERCISE}.ipynb").write_text("")
+    grade(room, "--csv", "marks.csv", status=1)
+    with (room / "marks.csv").open(newline="") as opened:
+        (row,) = csv.DictReader(opened)
+    assert (row["status"], row["score"]) == ("not graded", "")
+
+
+def test_feedback_tells_what_to_look_at_without_the_hidden_tests(room):
+    hand_in(room, "ann", answered(room, CLASS["misreads-surge"]))
+    grade(room, "--feedback")
+    page = (room / "feedback" / "ann" / EXERCISE / f"{EXERCISE}.html").read_text("utf-8")
+    assert "Look at which way AKS rounds." in page
+    assert "hidden_tests_of" not in page
+    assert "BEGIN HIDDEN" not in page
+    assert "http" not in page.replace("http://www.w3.org", "").split("<body", 1)[0].split("/*")[0]
+    assert "<script src" not in page
+
+
+def test_what_the_instructor_is_told_stands_on_the_graded_notebook_too(room):
+    notebook = answered(room, Student(RIGHT))
+    notebook.cells = [each for each in notebook.cells if each.id != "cure-tests"]
+    hand_in(room, "ann", notebook)
+    grade(room)
+    first = autograded(room, "ann")["cells"][0]
+    assert "cell cure-tests is missing" in "".join(first["source"])
