@@ -1,6 +1,6 @@
 """Kinds of bad and hostile submissions: what each does, is due, and what the instructor is told.
 
-What is not said otherwise is answered right, which is worth 11 points without the explanation.
+What is not said otherwise is answered right, which is worth ALL points without the explanation.
 """
 
 from __future__ import annotations
