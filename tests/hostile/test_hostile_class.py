@@ -34,7 +34,7 @@ from pathlib import Path
 from unittest.mock import patch
 from course.commands import main
 from course.grading import batch, limits
-small = limits.Limits(cell_seconds={SECONDS}, total_seconds=30, grace_seconds=1, memory=10 ** 9)
+small = limits.Limits(cell_seconds={SECONDS}, total_seconds=120, grace_seconds=6, memory=10 ** 9)
 with patch.object(batch, "limits_of", lambda *_: small):
     sys.exit(main(["grade", *sys.argv[2:]], Path(sys.argv[1])))
 """
