@@ -97,6 +97,35 @@ def test_a_load_balancer_keeps_a_client_to_one_node_where_its_service_has_affini
             assert entered(as_predicted(lab, Flow(source, address, port))) == before
 
 
+def test_affinity_leads_round_no_appliance_and_where_no_route_does_as_predicted():
+    appliance = Machine("firewall", "10.240.2.9", forwards=True)
+    topology = small_cluster("overlay")
+    topology = replace(topology, machines=(*topology.machines, appliance)).changed(
+        exposures=(loyal(replace(local("Cluster"), selector={"app": "web"})),)
+    )
+    nodes = "10.240.0.0/24"
+    through = UserRoute(nodes, "VirtualAppliance", appliance.address)
+    vnet, peered = topology.networks
+    alone = replace(topology, networks=(replace(vnet, peerings=()), peered))
+    with Lab(topology, plugins=False) as lab:
+        before = {each: entered(called(lab, each)) for each in ("vm-2", "peer")}
+        lab.apply(with_routes(topology, through, subnet="others"))
+        for _ in range(3):
+            trace = called(lab, "vm-2")
+            assert "firewall" in trace.path
+            assert entered(trace) == before["vm-2"]
+        lab.apply(with_routes(topology, UserRoute(nodes, "None"), subnet="others"))
+        assert called(lab, "vm-2").disposition != Disposition.DELIVERED
+        lab.apply(alone)
+        assert called(lab, "peer").disposition != Disposition.DELIVERED
+        assert entered(called(lab, "vm-2")) == before["vm-2"]
+        assert not lab.drift()
+
+
+def called(lab, source):
+    return as_predicted(lab, Flow(source, INTERNAL, 80))
+
+
 def entered(trace):
     """The first node on the way."""
     return next(host for host in trace.path if host.startswith("node"))
