@@ -590,8 +590,9 @@ def test_affinity_leads_nobody_round_an_appliance(model):
     world, state = build(with_routes(keeping(model), through, subnet="others")), None
     entered = set()
     for at, draw in enumerate([last, first, first]):
-        trace, state = predict(world, Flow("vm-2", INTERNAL, 80, source_port=41000 + at), state, draw)
-        assert trace.path[:4] == ("vm-2", "azure", "firewall", "azure"), "each time, not at first"
+        flow = Flow("vm-2", INTERNAL, 80, source_port=41000 + at)
+        trace, state = predict(world, flow, state, draw)
+        assert trace.path[:4] == ("vm-2", "azure", "firewall", "azure"), "each time"
         entered.add(trace.path[4])
     assert entered == {"node2"}, "and behind the appliance it is kept"
 

@@ -122,6 +122,19 @@ def test_affinity_leads_round_no_appliance_and_where_no_route_does_as_predicted(
         assert not lab.drift()
 
 
+def test_machines_at_first_addresses_in_the_internet_are_reached_as_predicted():
+    topology = small_cluster("overlay")
+    machines = (*topology.machines, Machine("dns", "1.1.1.1"), Machine("two", "203.0.113.2"))
+    with Lab(replace(topology, machines=machines), plugins=False) as lab:
+        for source, address in (
+            ("web-1", "1.1.1.1"), ("internet", "1.1.1.1"), ("dns", "203.0.113.10"),
+            ("dns", PUBLIC), ("vm-2", "203.0.113.2"), ("two", "203.0.113.10"),
+        ):  # fmt: skip
+            seen = as_predicted(lab, Flow(source, address, 80))
+            assert seen.disposition == Disposition.DELIVERED, (source, address)
+        assert not lab.drift()
+
+
 def called(lab, source):
     return as_predicted(lab, Flow(source, INTERNAL, 80))
 

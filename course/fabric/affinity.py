@@ -14,8 +14,7 @@ and documents that nobody may rely on it.
 
 Sources: kubernetes-sigs/cloud-provider-azure, pkg/provider/azure_loadbalancer.go
 (getExpectedLoadBalancingRulePropertiesForPort); Microsoft Learn, "Azure Load Balancer distribution
-modes". `-m recent` keeps the last 100 clients of a list (xt_recent's ip_list_tot, which Linux sets
-at first); of more, the live lab forgets the one not seen for longest, and the prediction none.
+modes". How many clients a list keeps: see course.linux.recent.
 """
 
 from __future__ import annotations
