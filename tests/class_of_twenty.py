@@ -15,6 +15,7 @@ POINTS = {
     "surge-nodes": 1,
     "largest-pool": 3,
     "upgrade-fits": 2,
+    "source-seen": 2,
     "cure": 1,
     "explanation": 2,
 }
@@ -302,6 +303,37 @@ ANSWERS = {
                 return float(taken <= 2 ** (32 - prefix) - 5)
         """),
     },
+    "source-seen": {
+        "right": right("""
+            from ipaddress import ip_address, ip_network
+            def source_seen(pod, node, public, own_network, destination):
+                def within(cidrs):
+                    return any(ip_address(destination) in ip_network(cidr) for cidr in cidrs)
+                if within(own_network):
+                    return pod
+                inside = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
+                return node if within(inside) else public
+        """),
+        "right, step by step": right("""
+            import ipaddress
+            def source_seen(pod, node, public, own_network, destination):
+                address = ipaddress.ip_address(destination)
+                if any(address in ipaddress.ip_network(cidr) for cidr in own_network):
+                    return pod
+                inside = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+                inside = [ipaddress.ip_network(cidr) for cidr in inside]
+                return node if any(address in cidr for cidr in inside) else public
+        """),
+        "never translated": wrong("""
+            def source_seen(pod, node, public, own_network, destination):
+                inside = ("10.", "172.16.", "192.168.")
+                return pod if destination.startswith(inside) else public
+        """),
+        "hard-coded": wrong("""
+            def source_seen(pod, node, public, own_network, destination):
+                return {"10.240.7.9": pod, "10.241.0.4": node}.get(destination, public)
+        """),
+    },
     "cure": {
         "right": right('cure = "C"'),
         "resize the subnet": wrong('cure = "A"'),
@@ -371,6 +403,7 @@ CLASS = {
             "surge-nodes": "right, with ceil",
             "largest-pool": "right, downwards",
             "upgrade-fits": "right, changing its input",
+            "source-seen": "right, step by step",
             "cure": "right",
         },
         **written(),

@@ -66,8 +66,8 @@ def submission_of(page, student):
 
 def test_the_formgrader_shows_the_grades_of_the_courses_command(room, page):
     page.goto(f"/formgrader/manage_submissions/{EXERCISE}")
-    for student, score in (("ann", "11"), ("bob", "0"), ("eve", "11")):
-        expect(row(page, student)).to_contain_text(f"{score} / 13")
+    for student, score in (("ann", "13"), ("bob", "0"), ("eve", "13")):
+        expect(row(page, student)).to_contain_text(f"{score} / 15")
 
 
 def test_a_grade_that_a_person_gives_there_stays_when_it_is_graded_again(room, page):
@@ -83,7 +83,7 @@ def test_a_grade_that_a_person_gives_there_stays_when_it_is_graded_again(room, p
     grade(room, "--force")
     assert scores(room)["ann"]["explanation"] == 1.5
     page.reload()
-    expect(row(page, "ann")).to_contain_text("12.5 / 13")
+    expect(row(page, "ann")).to_contain_text("14.5 / 15")
 
 
 def wait_for(true, page) -> None:
