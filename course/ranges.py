@@ -17,6 +17,8 @@ from course.addresses import canonical, contains, nth, overlaps, parse_range
 from course.errors import InputError, whole_number
 from course.facts import fact, number
 
+_HOSTLESS = ("0.0.0.0/8", "240.0.0.0/4")
+
 
 def overlapping(ranges: Mapping[str, IPNetwork]) -> list[tuple[str, str]]:
     """The names of each two ranges that share an address, in the order given.
@@ -48,6 +50,19 @@ def forbidden_overlaps(network: IPNetwork) -> list[IPNetwork]:
     [IPNetwork('224.0.0.0/4')]
     """
     return [each for each in _ranges_of("azure.forbidden_ranges") if overlaps(each, network)]
+
+
+def impossible_overlaps(network: IPNetwork) -> list[IPNetwork]:
+    """The ranges of which no host may have an address, in Azure or elsewhere, and that this one
+    overlaps: those that no virtual network may have, and two that Linux or others do not route.
+
+    Sources: fact azure.forbidden_ranges; RFC 6890 ("this network", and reserved for future use).
+
+    >>> impossible_overlaps(parse_range("240.0.0.0/16"))
+    [IPNetwork('240.0.0.0/4')]
+    """
+    others = (each for each in map(parse_range, _HOSTLESS) if overlaps(each, network))
+    return [*forbidden_overlaps(network), *others]
 
 
 @cache

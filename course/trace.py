@@ -76,6 +76,8 @@ class Flow:
         for port in (self.port, self.source_port):
             if whole_number(port, "port") > MOST_PORTS:
                 raise InputError(port, "is no port.", f"Ports go up to {MOST_PORTS}.")
+        if self.protocol != "icmp" and not self.source_port:
+            raise InputError(0, f"is no source port of {self.protocol}.", "Use 1 to 65535.")
         if (self.protocol == "icmp") == bool(self.port):
             raise InputError(self.port, f"is no port for {self.protocol}.", "icmp alone has none.")
 

@@ -130,7 +130,8 @@ class VirtualNetwork:
     """A virtual network. `peerings` are names of others; `gateway` leads to on-premises networks.
 
     Peering works only if both sides name each other, as in Azure. Raises InputError for a range
-    that no virtual network may have, and for a subnet outside of its ranges. Source: fact
+    that no virtual network may have, and for a subnet outside of its ranges. Left out: ranges of
+    public addresses, which Azure does not refuse; they are refused here. Source: fact
     azure.forbidden_ranges.
     """
 
@@ -148,6 +149,11 @@ class VirtualNetwork:
                 raise InputError(
                     canonical(each), f"overlaps {canonical(kept[0])}: no virtual network has that.",
                     "Choose a private range.",
+                )  # fmt: skip
+            if not is_private(canonical(each)):
+                raise InputError(
+                    canonical(each), "is no private range: this model of Azure leaves others out.",
+                    f"Take one of {', '.join(PRIVATE)}.",
                 )  # fmt: skip
         for subnet in self.subnets:
             if not any(is_inside(parse_range(subnet.range), each) for each in own):

@@ -305,13 +305,16 @@ ANSWERS = {
     },
     "source-seen": {
         "right": right("""
+            from ipaddress import ip_address, ip_network
             def source_seen(pod, node, public, own_network, destination):
-                if any(in_range(destination, cidr) for cidr in own_network):
+                def within(cidrs):
+                    return any(ip_address(destination) in ip_network(cidr) for cidr in cidrs)
+                if within(own_network):
                     return pod
-                inside = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-                return node if any(in_range(destination, cidr) for cidr in inside) else public
+                inside = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
+                return node if within(inside) else public
         """),
-        "right, by ipaddress": right("""
+        "right, step by step": right("""
             import ipaddress
             def source_seen(pod, node, public, own_network, destination):
                 address = ipaddress.ip_address(destination)
@@ -323,8 +326,8 @@ ANSWERS = {
         """),
         "never translated": wrong("""
             def source_seen(pod, node, public, own_network, destination):
-                inside = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-                return pod if any(in_range(destination, cidr) for cidr in inside) else public
+                inside = ("10.", "172.16.", "192.168.")
+                return pod if destination.startswith(inside) else public
         """),
         "hard-coded": wrong("""
             def source_seen(pod, node, public, own_network, destination):
@@ -400,7 +403,7 @@ CLASS = {
             "surge-nodes": "right, with ceil",
             "largest-pool": "right, downwards",
             "upgrade-fits": "right, changing its input",
-            "source-seen": "right, by ipaddress",
+            "source-seen": "right, step by step",
             "cure": "right",
         },
         **written(),

@@ -21,11 +21,12 @@ from course.scenarios import (
     front,
     local,
     small_cluster,
+    two_clusters,
     web,
 )
 from course.topology import Exposure, Machine, Pod
 from course.trace import Disposition, Flow
-from course.virtual_network import SecurityRule, UserRoute
+from course.virtual_network import SecurityRule, Subnet, UserRoute
 from course.world import build
 from tests.worlds import (
     DELIVERED,
@@ -566,6 +567,64 @@ def test_a_client_whose_node_is_gone_gets_another_one():
     world = build(fewer)
     kept = remembered(state, world, frozenset())
     assert nodes_of(world, "internet", PUBLIC, [first], kept)[0] == ["node2"]
+
+
+NODES = "10.240.0.0/24"
+FIREWALL = Machine("firewall", "10.240.9.9", forwards=True)
+
+
+def keeping(model):
+    """A world with affinity at an internal address, and a firewall in a subnet of its own."""
+    topology = small_cluster(model)
+    vnet, *others = topology.networks
+    vnet = replace(vnet, subnets=(*vnet.subnets, Subnet("dmz", "10.240.9.0/24")))
+    everywhere = loyal(replace(local("Cluster"), selector={"app": "web"}))
+    return replace(
+        topology, networks=(vnet, *others), machines=(*topology.machines, FIREWALL)
+    ).changed(exposures=(everywhere,))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_affinity_leads_nobody_round_an_appliance(model):
+    through = UserRoute(NODES, "VirtualAppliance", FIREWALL.address)
+    world, state = build(with_routes(keeping(model), through, subnet="others")), None
+    entered = set()
+    for at, draw in enumerate([last, first, first]):
+        flow = Flow("vm-2", INTERNAL, 80, source_port=41000 + at)
+        trace, state = predict(world, flow, state, draw)
+        assert trace.path[:4] == ("vm-2", "azure", "firewall", "azure"), "each time"
+        entered.add(trace.path[4])
+    assert entered == {"node2"}, "and behind the appliance it is kept"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_affinity_leads_nobody_where_no_route_does_any_more(model):
+    topology = keeping(model)
+    vnet, peered = topology.networks
+    alone = replace(topology, networks=(replace(vnet, peerings=()), peered))
+    shut = with_routes(topology, UserRoute(NODES, "None"), subnet="others")
+    for source, changed in (("vm-2", shut), ("peer", alone)):
+        _, state = nodes_of(build(topology), source, INTERNAL, [last])
+        world = build(changed)
+        kept = remembered(state, world, frozenset())
+        trace, _ = predict(world, Flow(source, INTERNAL, 80, source_port=42000), kept)
+        assert trace.disposition != DELIVERED
+        assert trace.path == follow(world, source, INTERNAL).path, "as for one who was never there"
+
+
+def test_affinity_heeds_the_route_table_of_a_pod_subnet():
+    """Here of another cluster: its own addresses a cluster's nodes take before they get there."""
+    blue = replace(
+        two_clusters().clusters[1], model="pod-subnet-dynamic", subnet="others", pod_subnet="pods"
+    )
+    topology = keeping("overlay")
+    topology = replace(topology, clusters=(topology.cluster, blue))
+    nodes, state = nodes_of(build(topology), "blue-1", INTERNAL, [last, first])
+    assert nodes == ["node2"] * 2
+    world = build(with_routes(topology, UserRoute(NODES, "None"), subnet="pods"))
+    kept = remembered(state, world, frozenset())
+    trace, _ = predict(world, Flow("blue-1", INTERNAL, 80, source_port=42000), kept)
+    assert (trace.disposition, trace.ended_at) == (Disposition.NO_ROUTE, "azure")
 
 
 # ---- pings --------------------------------------------------------------------------------------

@@ -167,9 +167,9 @@ def test_marks_tell_a_score_only_where_there_is_one(room):
     said = grade(room, "--csv", str(file), status=1)
     with file.open(newline="") as opened:
         rows = {row["student_id"]: row for row in csv.DictReader(opened)}
-    assert (rows["ann"]["status"], rows["ann"]["score"]) == ("graded", "11.0")
+    assert (rows["ann"]["status"], rows["ann"]["score"]) == ("graded", "13.0")
     assert (rows["bob"]["status"], rows["bob"]["score"]) == ("needs a person", "")
-    assert rows["bob"]["score_so_far"] == "11.0"
+    assert rows["bob"]["score_so_far"] == "13.0"
     assert (rows["eve"]["status"], rows["eve"]["score"]) == ("not graded", "")
     assert "is not JSON" in rows["eve"]["remarks"]
     assert "eve: 05-azure-cni.ipynb is not JSON." in said

@@ -97,6 +97,48 @@ def test_a_load_balancer_keeps_a_client_to_one_node_where_its_service_has_affini
             assert entered(as_predicted(lab, Flow(source, address, port))) == before
 
 
+def test_affinity_leads_round_no_appliance_and_where_no_route_does_as_predicted():
+    appliance = Machine("firewall", "10.240.2.9", forwards=True)
+    topology = small_cluster("overlay")
+    topology = replace(topology, machines=(*topology.machines, appliance)).changed(
+        exposures=(loyal(replace(local("Cluster"), selector={"app": "web"})),)
+    )
+    nodes = "10.240.0.0/24"
+    through = UserRoute(nodes, "VirtualAppliance", appliance.address)
+    vnet, peered = topology.networks
+    alone = replace(topology, networks=(replace(vnet, peerings=()), peered))
+    with Lab(topology, plugins=False) as lab:
+        before = {each: entered(called(lab, each)) for each in ("vm-2", "peer")}
+        lab.apply(with_routes(topology, through, subnet="others"))
+        for _ in range(3):
+            trace = called(lab, "vm-2")
+            assert "firewall" in trace.path
+            assert entered(trace) == before["vm-2"]
+        lab.apply(with_routes(topology, UserRoute(nodes, "None"), subnet="others"))
+        assert called(lab, "vm-2").disposition != Disposition.DELIVERED
+        lab.apply(alone)
+        assert called(lab, "peer").disposition != Disposition.DELIVERED
+        assert entered(called(lab, "vm-2")) == before["vm-2"]
+        assert not lab.drift()
+
+
+def test_machines_at_first_addresses_in_the_internet_are_reached_as_predicted():
+    topology = small_cluster("overlay")
+    machines = (*topology.machines, Machine("dns", "1.1.1.1"), Machine("two", "203.0.113.2"))
+    with Lab(replace(topology, machines=machines), plugins=False) as lab:
+        for source, address in (
+            ("web-1", "1.1.1.1"), ("internet", "1.1.1.1"), ("dns", "203.0.113.10"),
+            ("dns", PUBLIC), ("vm-2", "203.0.113.2"), ("two", "203.0.113.10"),
+        ):  # fmt: skip
+            seen = as_predicted(lab, Flow(source, address, 80))
+            assert seen.disposition == Disposition.DELIVERED, (source, address)
+        assert not lab.drift()
+
+
+def called(lab, source):
+    return as_predicted(lab, Flow(source, INTERNAL, 80))
+
+
 def entered(trace):
     """The first node on the way."""
     return next(host for host in trace.path if host.startswith("node"))

@@ -578,6 +578,13 @@ def test_an_observation_that_no_chance_explains_differs():
 # ---- destinations that are no host's ------------------------------------------------------------
 
 
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_no_flow_leaves_from_port_0_but_a_ping_may_have_it_as_its_identifier(protocol):
+    with pytest.raises(InputError, match=f"0 is no source port of {protocol}. Use 1 to 65535"):
+        Flow("web-1", "10.240.1.4", 80, protocol, source_port=0)
+    assert Flow("web-1", "10.240.1.4", 0, "icmp", source_port=0)
+
+
 @pytest.mark.parametrize(
     "address", ["0.0.0.0", "0.1.2.3", "255.255.255.255", "224.0.0.1", "239.255.255.250"]
 )

@@ -329,7 +329,8 @@ def flows(draw):
     protocol = draw(st.sampled_from(["tcp", "udp", "icmp"]))
     port = 0 if protocol == "icmp" else draw(st.integers(1, 65535))
     one_host = st.ip_addresses(v=4, network="10.0.0.0/8").map(str)
-    return Flow(draw(names), draw(one_host), port, protocol, draw(ports))
+    source_port = draw(st.integers(1, 65535))
+    return Flow(draw(names), draw(one_host), port, protocol, source_port)
 
 
 @st.composite

@@ -13,7 +13,7 @@ from course.kubeproxy.objects import LoadBalancerIngress, Service, ServicePort
 from course.predict import predict
 from course.scenarios import front, local, small_cluster, web
 from course.topology import Cluster, Exposure, Machine, Node, NodePool, Pod, Proxy, Topology
-from course.trace import Flow
+from course.trace import Disposition, Flow
 from course.virtual_network import SecurityRule, Subnet, UserRoute, VirtualNetwork
 from course.world import build
 from tests.worlds import with_routes, with_security, with_subnet
@@ -25,6 +25,11 @@ ROUTED = [model.id for model in networks.all_models() if not model.flat]
 
 def overlay(**fields):
     return small_cluster("overlay").changed(**fields)
+
+
+def holding(*held):
+    """The small cluster with addresses of the pods on the card of node1."""
+    return small_cluster("node-subnet").changed(nodes=(Node("node1", held=held), Node("node2")))
 
 
 def more_pods(*pods, model="overlay"):
@@ -95,6 +100,23 @@ def refused(describe, told):
             "overlaps",
         ),
         (lambda: replace(overlay(), on_premises=("10.240.128.0/17",)), "overlaps 10.240.128.0/17"),
+        *(
+            (lambda text=text: replace(overlay(), on_premises=(text,)), "kept by this model")
+            for text in ("192.0.2.0/24", "192.0.2.64/30", "203.0.113.0/24", "198.51.100.0/24")
+        ),
+        (
+            lambda: replace(
+                overlay(outbound_address="198.51.100.70"), on_premises=("198.51.100.64/26",)
+            ),
+            "'198.51.100.70' is what the internet sees of aks",
+        ),
+        *(
+            (
+                lambda text=text: VirtualNetwork("v", (text,), (Subnet("s", text),)),
+                f"'{text}' is no private range: this model of Azure leaves others out",
+            )
+            for text in ("192.0.2.0/24", "203.0.113.0/24", "198.51.100.0/24", "20.0.0.0/16")
+        ),
         (
             lambda: replace(overlay(), on_premises=("192.168.0.0/16", "192.168.0.0/24")),
             "overlaps 192.168.0.0/24",
@@ -171,6 +193,13 @@ def test_rules_of_two_directions_may_have_one_priority_and_a_group_may_be_anywhe
         ),
         (lambda: overlay(exposures=(), service_range="11.0.0.0/12"), "too large a range"),
         (lambda: overlay(exposures=(), service_range="11.0.0.0/8"), "too large a range"),
+        *(
+            (
+                lambda length=length: overlay(exposures=(), service_range=f"11.0.0.0/{length}"),
+                "too small a range for Services. Kubernetes needs at least 8 addresses",
+            )
+            for length in (30, 31, 32)
+        ),
         (lambda: overlay(outbound_address="198.51.100"), "198.51.100"),
         (lambda: overlay(outbound_address="10.240.0.77"), "is private"),
         (lambda: overlay(outbound_address="100.64.0.1"), "is private"),
@@ -250,6 +279,25 @@ def test_clusters_that_cannot_be(describe, told):
             ),
             "'10.240.0.9' is twice",
         ),
+        *(
+            (lambda ip=ip: holding(ip), told)
+            for ip, told in (
+                ("10.240.0.1", "kept by Azure in subnet nodes"),
+                ("10.240.0.255", "kept by Azure in subnet nodes"),
+                ("10.240.0.100", "'10.240.0.100' is twice"),
+                ("10.240.0.200", "'10.240.0.200' is twice"),
+                ("10.240.1.9", "'10.240.1.9' lies outside of subnet nodes. The card of node1"),
+                ("10.9.9.9", "'10.9.9.9' lies outside of subnet nodes"),
+                ("127.0.0.1", "no host may have"),
+                ("node2", "'node2'"),
+            )
+        ),
+        (
+            lambda: small_cluster("node-subnet").changed(
+                nodes=(Node("node1", held=("10.240.0.9",)), Node("node2", "10.240.0.9"))
+            ),
+            "'10.240.0.9' is twice",
+        ),
     ],
 )
 def test_nodes_that_cannot_be(describe, told):
@@ -267,6 +315,7 @@ def test_a_node_gets_a_part_of_the_pod_range_that_no_other_one_overlaps():
         (lambda: Pod("p", "n", ports=("http",)), "is no port"),
         (lambda: overlay(pods=(Pod("p", "node9"),)), "is no node"),
         (lambda: Pod("", "node1"), "'' is no name of a pod"),
+        (lambda: Pod(None, "node1"), "None is no name of a pod"),
         (lambda: Pod("a b", "node1"), "'a b' is no name of a pod"),
         (lambda: Pod("../x", "node1"), "is no name of a pod"),
         (lambda: Pod("a", "node1", namespace="my team"), "is no name of a namespace"),
@@ -376,7 +425,7 @@ def test_what_was_given_out_may_be_given_by_hand(model):
         (lambda: overlay(exposures=(web(address="169.254.1.1"),)), "no host may have"),
         (lambda: overlay(exposures=(web(address="192.0.2.1"),)), "kept by this model"),
         (lambda: overlay(exposures=(web(address="198.51.100.3"),)), "kept by this model"),
-        (lambda: overlay(exposures=(web(address="203.0.113.1"),)), "kept by the router"),
+        (lambda: overlay(exposures=(web(address="203.0.113.1"),)), "kept by this model"),
         *(
             (
                 lambda ip=ip: overlay(exposures=(renamed(web(), cluster_ips=(ip,)),)),
@@ -422,10 +471,29 @@ def test_services_of_two_namespaces_may_have_one_name_and_of_two_protocols_one_p
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "168.63.129.16", "169.254.169.254"],
-)
+    ["127.0.0.1", "0.0.0.0", "0.0.0.5", "224.0.0.1", "255.255.255.255", "168.63.129.16",
+     "169.254.169.254", "240.0.0.5"],
+)  # fmt: skip
 def test_no_machine_is_where_no_host_can_be(address):
     refused(lambda: machine_at(address), "no host may have")
+
+
+@pytest.mark.parametrize(
+    "text", ["127.0.0.0/16", "224.0.0.0/16", "240.0.0.0/16", "0.0.0.0/16", "168.63.129.0/24"]
+)
+def test_no_range_is_where_no_host_can_be(text):
+    told = f"'{text}' overlaps .*, which no host may have"
+    refused(lambda: overlay(pod_range=text), told)
+    refused(lambda: overlay(service_range=text, exposures=()), told)
+    refused(lambda: replace(overlay(), on_premises=(text,)), told)
+    refused(lambda: VirtualNetwork("v", (text,)), "no virtual network has that|no private range")
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "8.8.8.8", "1.0.0.1", "203.0.113.2"])
+def test_a_machine_in_the_internet_may_have_the_first_address_of_its_range(address):
+    world = build(machine_at(address))
+    for source, to in (("vm-2", address), ("web-1", address), ("vm", "198.51.100.80")):
+        assert predict(world, Flow(source, to, 80)).trace.disposition == Disposition.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -436,13 +504,16 @@ def test_no_machine_is_where_no_host_can_be(address):
         (lambda: machine_at("10.240.0.255"), "kept by Azure"),
         *(
             (lambda ip=ip: machine_at(ip), "kept by this model")
-            for ip in ("192.0.2.1", "192.0.2.2", "192.0.2.77", "198.51.100.3")
+            for ip in ("192.0.2.1", "192.0.2.2", "192.0.2.77", "198.51.100.3", "203.0.113.1")
         ),
         (lambda: machine_at("198.51.100.4"), "'198.51.100.4' is what the internet sees of aks"),
         *(
-            (lambda ip=f"{net}.{n}", net=net: machine_at(ip), f"kept by the router of {net}.0/24")
-            for net in ("203.0.113", "192.168.0")
-            for n in (0, 1, 255)
+            (lambda ip=ip: machine_at(ip), "kept by the router of 192.168.0.0/24")
+            for ip in ("192.168.0.0", "192.168.0.1", "192.168.0.255")
+        ),
+        *(
+            (lambda ip=ip: machine_at(ip), f"'{ip}' is the first or last of 203.0.113.0/24")
+            for ip in ("203.0.113.0", "203.0.113.255")
         ),
         *(
             (lambda ip=ip: machine_at(ip), "would stand nowhere")

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from course.fabric.cards import cards
-from course.fabric.edge import edge, gateway_of
+from course.fabric.edge import edge
 from course.fabric.router import azure
 from course.linux.host import Host
 from course.topology import EDGE, Topology
+from course.topology.address_checks import ROUTER
 from course.wiring.machine import machine_host
 from course.wiring.made import Made
 
@@ -32,5 +33,5 @@ def build(topology: Topology, made: Sequence[Made]) -> tuple[Host, ...]:
         if not each.cluster
     )
     outside = [each for each in topology.machines if topology.in_internet(each.address)]
-    strangers = (machine_host(each, gateway_of(each), "24", EDGE) for each in outside)
+    strangers = (machine_host(each, ROUTER, "24", EDGE) for each in outside)
     return (azure(topology, made, inside), edge(made, outside), *hosts, *strangers)

@@ -6,18 +6,22 @@ the first connection of a client is led as any other, by addresses and ports; wh
 noted (`-m recent`, as kube-proxy's own affinity does it), and a mark leads all that follows from
 that address to the same node. Unlike kube-proxy's, this affinity has no timeout: a hash has none.
 
+The mark says which node, never whether: a route table, or a network that is not peered any more,
+keeps a client from the balancer's address as it would without.
+
 Chosen here: that a client stays where it was when other nodes come or go. Azure then reckons anew,
 and documents that nobody may rely on it.
 
 Sources: kubernetes-sigs/cloud-provider-azure, pkg/provider/azure_loadbalancer.go
 (getExpectedLoadBalancingRulePropertiesForPort); Microsoft Learn, "Azure Load Balancer distribution
-modes".
+modes". How many clients a list keeps: see course.linux.recent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 from course.fabric.balancer import fronts, of_port
 from course.linux.routing import NextHop, PolicyRule, Route
@@ -74,9 +78,20 @@ def _rules(stay: Stay) -> Iterator[str]:
         yield f"-A FORWARD {match} -o {stay.hop.dev} -m recent --set {listed}"
 
 
-def policy(kept: Iterable[Stay]) -> Iterator[PolicyRule]:
-    """Who bears a mark is led by its table, before all others: it went that way before."""
-    return (PolicyRule(40, each.table, fwmark=f"{each.mark:#x}") for each in kept)
+def policy(
+    asked: Iterable[PolicyRule], balancing: Sequence[Route], kept: Iterable[Stay]
+) -> Iterator[PolicyRule]:
+    """Who bears a mark is led by its table, right before a table with the balancer's own route is
+    asked: so all that is asked earlier, such as a route table, has its say first.
+
+    `asked` are the rules of the host, `balancing` the routes to balancers in all its tables.
+    """
+    own = {(each.table, each.network) for each in balancing}
+    for each, rule in product(kept, asked):
+        if (rule.table, f"{each.front}/32") in own:
+            yield replace(
+                rule, priority=rule.priority - 1, table=each.table, fwmark=f"{each.mark:#x}"
+            )  # fmt: skip
 
 
 def routes(kept: Iterable[Stay]) -> Iterator[Route]:

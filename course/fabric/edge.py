@@ -35,7 +35,7 @@ from course.linux.interfaces import Interface, loopback
 from course.linux.routing import Route
 from course.linux.ruleset import parse
 from course.topology import AZURE, EDGE, Machine
-from course.topology.address_checks import AZURE_END, EDGE_END, MACHINES_OUTBOUND
+from course.topology.address_checks import AZURE_END, EDGE_END, MACHINES_OUTBOUND, ROUTER
 from course.virtual_network import PRIVATE, is_private
 from course.wiring.made import Made, card
 
@@ -46,7 +46,7 @@ def edge(made: Sequence[Made], outside: Sequence[Machine]) -> Host:
     """The edge, with a link to each machine in the internet."""
     links = tuple(
         Interface(
-            card(each.name), addresses=(f"{gateway_of(each)}/32",), peer="eth0",
+            card(each.name), addresses=(f"{ROUTER}/32",), peer="eth0",
             peer_host=each.name,
         )
         for each in outside
@@ -67,11 +67,6 @@ def edge(made: Sequence[Made], outside: Sequence[Machine]) -> Host:
         sysctls={"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.proxy_arp": 1},
         netfilter=parse("\n".join(_rules(made))),
     )
-
-
-def gateway_of(stranger: Machine) -> str:
-    """The first address of the /24 that a machine of the internet stands in."""
-    return canonical(parse_range(f"{stranger.address.rpartition('.')[0]}.0/24")[1])
 
 
 def _rules(made: Sequence[Made]) -> Iterator[str]:

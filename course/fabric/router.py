@@ -3,9 +3,10 @@ a link of its own, and whoever asks by ARP for an address that Azure can route i
 itself, always with the same MAC. So it knows nothing but addresses, and that is the point: a packet
 goes where a table says, or nowhere. Which table, is decided by the card it came from:
 
-    401, 402, ...  a load balancer's node, for its clients (course.fabric.affinity)
     51, 52, ...    the routing domain of an overlay cluster, for the cards of its nodes
     201, 202, ...  the route table of a subnet, for its cards: user-defined routes; `throw` leads on
+    401, 402, ...  a load balancer's node, for its clients (course.fabric.affinity), where the next
+                   table would choose one
     101, 102, ...  system routes of a virtual network: every address that a card holds, here and in
                    peered networks; on-premises ranges; private ranges to nobody; all else outside
 
@@ -39,7 +40,7 @@ from course.fabric.platform import METADATA, PLATFORM, SERVES
 from course.fabric.security import NOWHERE
 from course.linux.host import Host
 from course.linux.interfaces import Interface, loopback
-from course.linux.routing import PolicyRule, Route
+from course.linux.routing import DEFAULT_RULES, PolicyRule, Route
 from course.topology import AZURE, EDGE, Topology
 from course.topology.address_checks import AZURE_END, EDGE_END
 from course.virtual_network import PRIVATE, Subnet, UserRoute, VirtualNetwork
@@ -67,11 +68,12 @@ def azure(topology: Topology, made: Sequence[Made], inside: Sequence[Card]) -> H
     for each in filter(lambda each: each.domain, made):
         routes += _in_table(domains[each.cluster.name], _domain(each, inside))
     policy = [rule for one in inside for rule in _policy(one, domains, tables, system)]
+    balancing = [route for route in routes if replace(route, table="main") in fronts]
     return Host(
         AZURE,
         _interfaces(inside),
         (*routes, *affinity.routes(kept)),
-        (*affinity.policy(kept), *policy),
+        (*policy, *affinity.policy((*policy, *DEFAULT_RULES), balancing, kept)),
         _settings(inside),
         affinity.noting(balancer.answering_pings(rules, fronts), kept),
         sockets=SERVES,

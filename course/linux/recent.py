@@ -4,7 +4,9 @@ kube-proxy makes a Service's session affinity of it: the rule that chooses an en
 the client (--set), and the next packet of that client finds itself noted (--rcheck --seconds).
 
 Source: Linux net/netfilter/xt_recent.c. A list keeps as many times of an address as a rule may ask
-for with --hitcount: 255 in every kernel.
+for with --hitcount: 255 in every kernel. Left out: that Linux keeps no more than 100 addresses in a
+list, unless told otherwise (ip_list_tot, a parameter of the module), and then forgets the one that
+was not seen for longest; here a list keeps all.
 """
 
 from __future__ import annotations

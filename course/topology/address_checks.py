@@ -2,29 +2,30 @@
 keeps it for himself.
 
 This model of Azure keeps some too. Chosen here, from what is set aside for documentation (RFC 5737)
-and so is nobody's: the two ends of the wire between Azure and its edge, and the address that the
-internet sees of machines outside of clusters. A range on premises, and the /24 of a machine in the
-internet, have their router at the first address, as subnets of Azure have.
+and so is nobody's: the two ends of the wire between Azure and its edge, the address that the
+internet sees of machines outside of clusters, and that of the internet's router, the same for all
+machines there. A range on premises has its router at the first address, as subnets of Azure have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from course.addresses import canonical, contains, parse_address, parse_range
+from course.addresses import canonical, contains, overlaps, parse_address, parse_range
 from course.errors import InputError, distinct
-from course.ranges import forbidden_overlaps
+from course.ranges import impossible_overlaps
 from course.subnet import reserved_addresses
 from course.virtual_network import is_private
 
 if TYPE_CHECKING:
-    from course.topology.cluster import Node
+    from course.topology.cluster import Cluster, Node
     from course.topology.topology import Machine, Topology
 
 WIRE = "192.0.2.0/24"  # of it is the wire between Azure and its edge
 EDGE_END, AZURE_END = "192.0.2.1", "192.0.2.2"
 MACHINES_OUTBOUND = "198.51.100.3"  # what the internet sees of machines outside of clusters
+ROUTER = "203.0.113.1"  # of the internet
+KEPT = (WIRE, f"{MACHINES_OUTBOUND}/32", f"{ROUTER}/32")  # by this model of Azure
 
 
 def check_addresses(topology: Topology) -> None:
@@ -36,9 +37,12 @@ def check_addresses(topology: Topology) -> None:
     fronts = [ip for cluster in topology.clusters for ip in cluster.load_balancer_addresses]
     held = [ip for cluster in topology.clusters for node in cluster.nodes for ip in node.held]
     distinct([*own, *fronts, *held], "address of a host or load balancer")
-    for address in (*own, *fronts):
+    for address in (*own, *fronts, *held):
         demand_possible(address)
         _demand_not_kept(topology, address)
+    for cluster in topology.clusters:
+        for node in cluster.nodes:
+            _check_held(topology, cluster, node)
     _check_outbound(topology)
     for machine in topology.machines:
         _demand_a_place(topology, machine)
@@ -55,14 +59,24 @@ def holds(text: str, address: str) -> bool:
     return contains(parse_range(text), parse_address(address))
 
 
-def demand_possible(address: str) -> None:
-    """Raise InputError for an address that Azure or the internet gives to nobody."""
-    kept = [canonical(each) for each in forbidden_overlaps(parse_range(address, 4))]
-    if kept or holds("0.0.0.0/8", address):
+def demand_possible(text: str) -> None:
+    """Raise InputError for an address, or a range of some, that nobody has in Azure or elsewhere.
+
+    Of services and pods too, though nothing documents that of all these ranges: chosen here.
+    """
+    whole = parse_range(text, 4)
+    if kept := impossible_overlaps(whole):
+        how = "is of" if whole.size == 1 else "overlaps"
         raise InputError(
-            address, f"is of {', '.join(kept) or '0.0.0.0/8'}, which no host may have.",
-            "Take an address of a subnet, or a public one.",
+            text, f"{how} {canonical(kept[0])}, which no host may have.",
+            "Take another one: private, or public.",
         )  # fmt: skip
+
+
+def demand_not_of_the_model(text: str) -> None:
+    """Raise InputError for an address or a range of which this model of Azure keeps one."""
+    if any(overlaps(parse_range(text, 4), parse_range(each)) for each in KEPT):
+        raise InputError(text, "is kept by this model of Azure for itself.", "Take another one.")
 
 
 def demand_public(address: str) -> None:
@@ -91,23 +105,36 @@ def _demand_not_kept(topology: Topology, address: str) -> None:
                 "Azure keeps the first four addresses of a subnet and the last: take another one.",
             )  # fmt: skip
         return
-    if address == MACHINES_OUTBOUND or holds(WIRE, address):
-        raise InputError(address, "is kept by this model of Azure for itself.", "Take another one.")
-    for text in _routed_by_others(topology):
+    demand_not_of_the_model(address)
+    for text in topology.on_premises:
         whole = parse_range(text)
         if parse_address(address) in (whole[0], whole[1], whole[-1]):
             raise InputError(
                 address, f"is kept by the router of {text}.",
                 "The first two addresses and the last are no host's there: take another one.",
             )  # fmt: skip
-
-
-def _routed_by_others(topology: Topology) -> Iterator[str]:
-    """The ranges outside of Azure that have a router: on premises, and around strangers."""
-    yield from topology.on_premises
     for machine in topology.machines:
-        if topology.in_internet(machine.address):
-            yield f"{machine.address.rpartition('.')[0]}.0/24"
+        around = parse_range(f"{machine.address.rpartition('.')[0]}.0/24")
+        if topology.in_internet(machine.address) and parse_address(address) in (
+            around[0], around[-1],
+        ):  # fmt: skip
+            raise InputError(
+                address, f"is the first or last of {canonical(around)}: no host's.",
+                f"{machine.name} stands in a network of its own there: take another one.",
+            )  # fmt: skip
+
+
+def _check_held(topology: Topology, cluster: Cluster, node: Node) -> None:
+    """What a node's card has besides the node's own address is of the node's subnet, or of that of
+    its pods. Source: Microsoft Learn, "Virtual networks FAQ" (all cards are in a subnet)."""
+    both = (topology.node_subnet(cluster, node), topology.pod_subnet(cluster, node))
+    homes = [each for each in both if each]
+    for address in node.held:
+        if not any(holds(each.range, address) for each in homes):
+            raise InputError(
+                address, f"lies outside of subnet {' or '.join(each.name for each in homes)}.",
+                f"The card of {node.name} has addresses of that: take one.",
+            )  # fmt: skip
 
 
 def _check_outbound(topology: Topology) -> None:
@@ -123,7 +150,8 @@ def _check_outbound(topology: Topology) -> None:
         others = [each for each in topology.clusters if each is not cluster]
         taken = [each.address for each in with_cards(topology)]
         taken += [ip for each in others for ip in each.load_balancer_addresses]
-        if cluster.outbound_address in taken:
+        taken += topology.on_premises
+        if any(holds(each, cluster.outbound_address) for each in taken if each):
             raise InputError(
                 cluster.outbound_address, f"is what the internet sees of {cluster.name}.",
                 "Nobody else may have it: change one of them.",

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from course.addresses import canonical, overlaps, parse_range
 from course.errors import InputError, distinct
 from course.ranges import reserved_overlaps
-from course.topology.address_checks import check_addresses, holds, with_cards
+from course.topology.address_checks import (
+    check_addresses,
+    demand_not_of_the_model,
+    demand_possible,
+    holds,
+    with_cards,
+)
 from course.topology.cluster import Cluster
 from course.topology.names import short
 from course.virtual_network import is_private
@@ -68,6 +74,8 @@ def _check_networks(topology: Topology) -> None:
             raise InputError(
                 text, "has no room for a router and a machine.", "Give at least a /30 on premises."
             )  # fmt: skip
+        demand_possible(text)
+        demand_not_of_the_model(text)
     _apart(topology.on_premises)
     for network in topology.networks:
         for peer in network.peerings:

@@ -12,13 +12,14 @@ from course.errors import InputError, distinct
 from course.facts import fact, number
 from course.kubeproxy.objects import HEADLESS, Service
 from course.ranges import reserved_overlaps
-from course.topology.address_checks import demand_public
+from course.topology.address_checks import demand_possible, demand_public
 from course.virtual_network import azure_name
 
 if TYPE_CHECKING:
     from course.topology.cluster import Cluster, Pod
 
 NODE_PORTS = range(30_000, 32_768)  # --service-node-port-range, which AKS leaves as it is
+SERVICE_ADDRESSES = 8  # at least
 
 
 def check(cluster: Cluster) -> None:
@@ -37,7 +38,8 @@ def check(cluster: Cluster) -> None:
 def _check_ranges(cluster: Cluster) -> None:
     """Pods and Services apart, in no range that AKS keeps; not too many addresses for Services.
 
-    Sources: facts aks.reserved_ranges, service.cidr_max, service.cidr_no_overlap.
+    Sources: facts aks.reserved_ranges, service.cidr_max, service.cidr_no_overlap; kubernetes
+    pkg/controlplane, ServiceIPRange (no fewer than eight addresses for Services).
     """
     pods, services = parse_range(cluster.pod_range, 4), parse_range(cluster.service_range, 4)
     if overlaps(pods, services):
@@ -48,6 +50,12 @@ def _check_ranges(cluster: Cluster) -> None:
                 canonical(each), f"overlaps {canonical(kept[0])}, which AKS keeps for itself.",
                 "Choose another range.",
             )  # fmt: skip
+        demand_possible(canonical(each))
+    if services.size < SERVICE_ADDRESSES:
+        raise InputError(
+            cluster.service_range, "is too small a range for Services.",
+            f"Kubernetes needs at least {SERVICE_ADDRESSES} addresses, a /29.",
+        )  # fmt: skip
     most = fact("service.cidr_max").value
     if services.prefixlen <= int(most.removeprefix("/")):
         raise InputError(

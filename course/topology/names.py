@@ -44,8 +44,8 @@ def subdomain(name: str, what: str) -> None:
     course.errors.InputError: '../x' is no name of a pod. Use a-z, 0-9, - and ., at most 253; \
 begin and end with a letter or digit.
     """
-    parts = name.split(".")
-    if len(name) > 253 or not all(_PART.fullmatch(part) for part in parts):
+    text = name if isinstance(name, str) else ""
+    if len(text) > 253 or not all(_PART.fullmatch(part) for part in text.split(".")):
         raise InputError(
             name, f"is no name of a {what}.",
             "Use a-z, 0-9, - and ., at most 253; begin and end with a letter or digit.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from course.linux.host import Host, Socket
 from course.linux.interfaces import Interface, loopback
+from course.linux.packet import within
 from course.linux.routing import Route
 from course.linux.ruleset import Ruleset, parse
 from course.topology import AZURE, Machine, Proxy, sockets
@@ -19,16 +20,20 @@ from course.wiring.node import mac_of
 
 
 def machine_host(machine: Machine, gateway: str, length: str, plugged_into: str = AZURE) -> Host:
-    """A machine as a host. `plugged_into` is the host that has the other end of its wire."""
+    """A machine as a host. `plugged_into` is the host that has the other end of its wire.
+
+    The gateway need not be of its network: one router stands for all of the internet's.
+    """
     eth0 = Interface(
         "eth0", addresses=(f"{machine.address}/{length}",), mac=mac_of(machine.address),
         peer=card(machine.name), peer_host=plugged_into,
     )  # fmt: skip
+    far = not within(gateway, eth0.addresses[0])
     passes_on = machine.forwards or machine.proxy is not None
     return Host(
         machine.name,
         (loopback(), eth0),
-        (Route("default", via=gateway, dev="eth0"),),
+        (Route("default", via=gateway, dev="eth0", onlink=far),),
         sysctls={"net.ipv4.ip_forward": int(passes_on)},
         netfilter=_rules(machine),
         sockets=tuple(Socket(protocol, port) for protocol, port in sockets(machine.ports)),

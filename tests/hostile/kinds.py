@@ -1,6 +1,6 @@
 """Kinds of bad and hostile submissions: what each does, is due, and what the instructor is told.
 
-What is not said otherwise is answered right, which is worth 11 points without the explanation.
+What is not said otherwise is answered right, which is worth ALL points without the explanation.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.class_of_twenty import ANSWERS, EXERCISE, RIGHT, everywhere
+from tests.class_of_twenty import ANSWERS, EXERCISE, IN_CODE, POINTS, RIGHT, everywhere
 
-ALL = 11
+ALL = sum(POINTS[task] for task in IN_CODE)
 FILE = f"{EXERCISE}.ipynb"
 WRONG = everywhere("hard-coded", cure="resize the subnet")
 
@@ -205,7 +205,7 @@ import socket
 reached = []
 for family, address in (
     (socket.AF_INET, ("127.0.0.1", PORT)), (socket.AF_INET, ("1.1.1.1", 53)),
-    (socket.AF_UNIX, "\\0aks-course-test"),
+    (socket.AF_UNIX, "\\0aks-course-PORT"),
 ):
     with socket.socket(family) as probe:
         probe.settimeout(1)
@@ -275,7 +275,7 @@ MARKS = "the marks of cell cure-tests were changed: they were put back"
 
 KINDS = {
     # ---- time ----
-    "endless loop": Kind(9, RAN, answers=RIGHT | {"smallest-subnet": "endless"}),
+    "endless loop": Kind(ALL - 2, RAN, answers=RIGHT | {"smallest-subnet": "endless"}),
     "ignores interrupts": Kind(4, STOPPED, sources={"surge-nodes": IGNORES}),
     "catches interrupts": Kind(
         0,
@@ -318,7 +318,9 @@ KINDS = {
     ),
     "open files": Kind(ALL, start="files = [open('/dev/null') for _ in range(10 ** 5)]"),
     # ---- the end of a kernel ----
-    "exits": Kind(7, answers=RIGHT | {"addresses-needed": "exits", "smallest-subnet": "exits"}),
+    "exits": Kind(
+        ALL - 4, answers=RIGHT | {"addresses-needed": "exits", "smallest-subnet": "exits"}
+    ),
     "ends at once": Kind(0, STOPPED, start="import os\nos._exit(0)"),
     "ends after the last test": Kind(ALL, STOPPED, end="import os\nos._exit(0)"),
     "kills its parent": Kind(
