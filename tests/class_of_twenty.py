@@ -8,6 +8,8 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+import nbformat
+
 EXERCISE = "05-azure-cni"
 POINTS = {
     "addresses-needed": 2,
@@ -454,3 +456,21 @@ CLASS = {
         **written(),
     ),
 }
+HONEST = [name for name in CLASS if name not in ("endless", "tampered", "exits")]
+
+
+def answer(notebook, student):
+    """Write what a student hands in into a released notebook."""
+    cells = {cell.id: cell for cell in notebook.cells}
+    for task, name in student.answers.items():
+        if name:
+            cells[task].source = ANSWERS[task][name].source
+    if student.explanation:
+        cells["explanation"].source = student.explanation
+    if student.tampered:
+        for cell in notebook.cells:
+            if cell.id.endswith("-tests"):
+                cell.metadata.nbgrader.points = 100
+                cell.source = ""
+    if student.extra_cell:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(student.extra_cell))

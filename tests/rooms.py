@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from tests.class_of_twenty import ANSWERS, EXERCISE, Student
+from tests.class_of_twenty import EXERCISE, Student, answer
 from tests.conftest import ROOT
 
 DAY = "2026-11-20 10:00:00 UTC"
@@ -90,12 +90,7 @@ def _released(file: Path) -> nbformat.NotebookNode:
 def answered(room: Path, student: Student) -> nbformat.NotebookNode:
     """The exercise as a student of class_of_twenty.py answers it."""
     notebook = released(room)
-    cells = {cell.id: cell for cell in notebook.cells}
-    for task, name in student.answers.items():
-        if name:
-            cells[task].source = ANSWERS[task][name].source
-    if student.explanation:
-        cells["explanation"].source = student.explanation
+    answer(notebook, student)
     return notebook
 
 

@@ -5,20 +5,19 @@ Needs no root: where a mount or a limit is to be changed, that happens in namesp
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import functools
 import json
 import os
 import platform
 import shutil
-import struct
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
+from course.lab.agent.identity import ALLOW, EQUAL, LOAD, RETURN, filtered
 from course.machine import Check
 from tests.conftest import ROOT
 
@@ -30,8 +29,7 @@ WITHOUT_POWERS = ("setpriv", "--bounding-set", "-all,+setfcap")
 # Numbers of system calls; what begins a BPF program of seccomp is of linux/seccomp.h.
 CALLS = {"x86_64": {"unshare": 272, "socket": 41}, "aarch64": {"unshare": 97, "socket": 198}}
 AF_NETLINK, AF_PACKET, NETLINK_NETFILTER = 16, 17, 12
-LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
-ALLOW, ERRNO = 0x7FFF0000, 0x00050000
+ERRNO = 0x00050000  # SECCOMP_RET_ERRNO
 NO_NEW_PRIVS, SECCOMP, FILTER = 38, 22, 2
 
 ASK = """
@@ -55,12 +53,7 @@ def forbid(call: str, number: int, arguments: dict[int, int] | None = None) -> N
         beyond = 2 * (len(tests) - at) - 1  # to the last instruction, which allows
         program += [(LOAD, 0, 0, offset), (EQUAL, 0, beyond, value)]
     program += [(RETURN, 0, 0, ERRNO | number), (RETURN, 0, 0, ALLOW)]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in program))
-    head = ctypes.create_string_buffer(struct.pack("HP", len(program), ctypes.addressof(code)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0)
-    if libc.prctl(SECCOMP, FILTER, head, 0, 0):
-        raise OSError(ctypes.get_errno(), "seccomp")
+    filtered(program)
 
 
 def examine(*around: str, first: str = "", **needs: object) -> SimpleNamespace:

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from course.grading import sandbox
-from tests.class_of_twenty import CLASS, EXERCISE, POINTS, RIGHT, Student
+from tests.class_of_twenty import CLASS, EXERCISE, HONEST, POINTS, RIGHT, Student
 from tests.rooms import (
     GRADE,
     answered,
@@ -27,7 +27,6 @@ from tests.rooms import (
 )
 
 pytestmark = pytest.mark.nbgrader
-HONEST = [name for name in CLASS if name not in ("endless", "tampered", "exits")]
 CRASHES = int(os.environ.get("COURSE_GRADE_KILLS", "30"))
 LATER = "2026-11-21 10:00:00 UTC"
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from course.grading import sandbox
-from tests.class_of_twenty import CLASS, POINTS
+from tests.class_of_twenty import CLASS, HONEST, POINTS
 from tests.conftest import free_port
 from tests.rooms import (
     GRADE,
@@ -27,7 +27,6 @@ from tests.rooms import (
 )
 
 pytestmark = pytest.mark.nbgrader
-HONEST = [name for name in CLASS if name not in ("endless", "tampered", "exits")]
 STUDENTS = 40
 
 

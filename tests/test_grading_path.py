@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.class_of_twenty import ANSWERS, CLASS, EXERCISE, POINTS, RIGHT, Student
+from tests.class_of_twenty import ANSWERS, CLASS, EXERCISE, POINTS, RIGHT, Student, answer
 from tests.conftest import ROOT
 
 every_student = pytest.mark.parametrize("name", CLASS)
@@ -104,7 +104,7 @@ def grade_the_class(home):
         hand_in(name, student, released, home / "desks" / name)
 
     answered = nbformat.read(released, as_version=4)
-    answer_all(answered, Student(RIGHT))
+    answer(answered, Student(RIGHT))
     nbformat.write(answered, released)
     nbgrader(room, "submit", EXERCISE)  # from the student's copy, by nbgrader's own command
 
@@ -161,7 +161,7 @@ def hand_in(name, student, released, desk):
 
     (desk / EXERCISE).mkdir(parents=True)
     notebook = nbformat.read(released, as_version=4)
-    answer_all(notebook, student)
+    answer(notebook, student)
     nbformat.write(notebook, desk / EXERCISE / f"{EXERCISE}.ipynb")
     config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
     config.CourseDirectory.assignment_id = EXERCISE
@@ -171,22 +171,6 @@ def hand_in(name, student, released, desk):
     ExchangeSubmit(
         coursedir=CourseDirectory(config=config), authenticator=Authenticator(), config=config
     ).start()
-
-
-def answer_all(notebook, student):
-    cells = {cell.id: cell for cell in notebook.cells}
-    for task, name in student.answers.items():
-        if name:
-            cells[task].source = ANSWERS[task][name].source
-    if student.explanation:
-        cells["explanation"].source = student.explanation
-    if student.tampered:
-        for cell in notebook.cells:
-            if cell.id.endswith("-tests"):
-                cell.metadata.nbgrader.points = 100
-                cell.source = ""
-    if student.extra_cell:
-        notebook.cells.insert(0, nbformat.v4.new_code_cell(student.extra_cell))
 
 
 @pytest.mark.nbgrader

@@ -18,7 +18,6 @@ from course.views import (
     node_subnet_calculator,
     show,
     show_fact,
-    source_seen,
     sources,
     subnet_use,
 )
@@ -28,7 +27,6 @@ from course.views.questions import QuestionView
 
 PICTURES = {
     "node card": node_addresses,
-    "source seen": source_seen,
     "subnet use": lambda: subnet_use(plan(NodePool(8, 30)), 24),
 }
 

@@ -13,7 +13,7 @@ from course.views.express import express
 from course.views.kubenet import kubenet_picture, sources_seen
 from course.views.kubenet_explorer import kubenet_explorer
 from course.views.lessons import begin, course_map, doctor, sources
-from course.views.pictures import Picture, node_addresses, source_seen, subnet_use
+from course.views.pictures import Picture, node_addresses, subnet_use
 from course.views.planner_app import planner
 from course.views.pod_range import pod_range_calculator, pod_range_use
 from course.views.pod_routes import pod_routes
@@ -61,7 +61,6 @@ __all__ = [
     "show_fact",
     "show_spread",
     "show_trace",
-    "source_seen",
     "sources",
     "sources_seen",
     "static_blocks_calculator",

@@ -72,26 +72,27 @@ def node_subnet_calculator(subnet: str = "10.240.0.0/21", nodes: int = 50) -> Ca
 
     `subnet` and `nodes` are what it starts with.
     """
-    max_pods = number("nodesubnet.default_max_pods")
+    usual, most = number("nodesubnet.default_max_pods"), number("nodesubnet.max_pods")
     fields = (
         Field("prefix", "Node subnet", subnet, _read_subnet),
-        Field("nodes", "Nodes", str(nodes), _count("nodes", least=1)),
-        Field("max_pods", "max-pods (per node)", str(max_pods), _read_max_pods),
-        Field("max_surge", "max-surge (1 or 10%)", "1", _read_surge),
-        Field("extra_nodes", "Nodes to scale out by", "0", _count("nodes")),
-        Field("balancers", "Internal Services", "0", _count("internal Services")),
+        Field("nodes", "Nodes", str(nodes), count("nodes", least=1)),
+        Field("max_pods", "max-pods (per node)", str(usual), max_pods(most)),
+        Field("max_surge", "max-surge (1 or 10%)", "1", surge),
+        Field("extra_nodes", "Nodes to scale out by", "0", count("nodes")),
+        Field("balancers", "Internal Services", "0", count("internal Services")),
     )
     return Calculator(fields, _node_subnet_result)
 
 
-def static_blocks_calculator(subnet: str = "10.240.2.0/24", max_pods: int = 32) -> Calculator:
+def static_blocks_calculator(subnet: str = "10.240.2.0/24", pods: int = 32) -> Calculator:
     """What max-pods costs in a pod subnet with static blocks.
 
-    `subnet` and `max_pods` are what it starts with.
+    `subnet` and `pods`, its max-pods, are what it starts with.
     """
+    most = number("nodesubnet.max_pods")
     fields = (
         Field("prefix", "Pod subnet", subnet, _read_subnet),
-        Field("max_pods", "max-pods (per node)", str(max_pods), _read_max_pods),
+        Field("max_pods", "max-pods (per node)", str(pods), max_pods(most)),
     )
     return Calculator(fields, _static_blocks_result)
 
@@ -127,18 +128,25 @@ def _read_subnet(text: str) -> int:
     return int(subnet.prefixlen)
 
 
-def _read_max_pods(text: str) -> int:
-    least, most = number("aks.min_max_pods"), number("nodesubnet.max_pods")
-    value = read_number(text)
-    if value is not None and least <= value <= most:
-        return value
-    raise InputError(text, "is no max-pods that AKS accepts.", f"Choose {least} to {most}.")
+def max_pods(most: int) -> Callable[[str], int]:
+    """Reads a max-pods that AKS accepts: up to the most that a network model allows."""
+
+    def read(text: str) -> int:
+        least = number("aks.min_max_pods")
+        value = read_number(text)
+        if value is not None and least <= value <= most:
+            return value
+        raise InputError(text, "is no max-pods that AKS accepts.", f"Choose {least} to {most}.")
+
+    return read
 
 
-def _read_surge(text: str) -> MaxSurge:
+def surge(text: str) -> MaxSurge:
+    """Reads a max-surge, like 1 or 10%."""
     surge_nodes(0, text)
     return text.strip()
 
 
-def _count(name: str, least: int = 0) -> Callable[[str], int]:
+def count(name: str, least: int = 0) -> Callable[[str], int]:
+    """Reads a number of something; `name` is what is counted."""
     return lambda text: whole_number(read_number(text), name, least)

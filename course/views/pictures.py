@@ -75,30 +75,6 @@ def node_addresses(max_pods: int = 30, running: int = 3) -> Picture:
     )
 
 
-def source_seen() -> Picture:
-    """One pod and three servers: which source address each of them sees."""
-    graph = boxes("source seen", rankdir="TB", nodesep="0.8")
-    graph.node("pod", "pod\n10.240.0.10")
-    graph.node("node", "its node\n10.240.0.4", shape="box", style="rounded")
-    graph.node("inside", "database\nin the same virtual network", shape="cylinder")
-    graph.node("peered", "database\nin a peered virtual network", shape="cylinder")
-    graph.node("internet", "server\non the internet", shape="cylinder")
-    graph.edge("pod", "inside", label="  seen as the pod,\n  10.240.0.10")
-    graph.edge("pod", "node", label="leaves the  \nvirtual network  ", style="dashed")
-    graph.edge("node", "peered", label="seen as the node,  \n10.240.0.4  ")
-    graph.edge("node", "internet", label="  seen as a\n  public address")
-    return Picture.of_graph(
-        graph,
-        "A pod reaches a database in its own virtual network with its own address; a database in a "
-        "peered network and a server on the internet do not see the pod's address.",
-        [
-            "Database in the same virtual network: sees 10.240.0.10, the pod.",
-            "Database in a peered virtual network: sees 10.240.0.4, the node.",
-            "Server on the internet: sees a public address, put in on the way out.",
-        ],
-    )
-
-
 def subnet_use(plan: Plan, prefix: int) -> Picture:
     """How full a subnet is at the peak, with a sentence that says whether it fits."""
     use = SubnetUse(plan, prefix)

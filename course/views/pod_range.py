@@ -5,23 +5,22 @@ Both ask the planner; what it refuses is shown in its words, and in those of AKS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from html import escape
 
 from netaddr import IPNetwork
 
 from course.addresses import canonical, parse_range
-from course.cluster import MaxSurge, surge_nodes
+from course.cluster import MaxSurge
 from course.design import Design, NamedRange, Pool, Subnet
-from course.errors import InputError, whole_number
+from course.errors import InputError
 from course.facts import fact, number
 from course.finding import Demand, Finding
 from course.networks import model
 from course.planner.comparison import ModelPlan, plan
-from course.questions import read_number
 from course.sizing.pod_range import addresses_per_node
 from course.views.bar import bar_svg
-from course.views.calculators import Calculator, FieldError
+from course.views.calculators import Calculator, FieldError, count, max_pods, surge
 from course.views.fields import Field
 from course.views.html import note, table
 from course.views.pictures import Picture
@@ -48,12 +47,12 @@ def pod_range_calculator(pod_range: str = "10.244.0.0/16", nodes: int = 3) -> Ca
 
     `pod_range` and `nodes` are what it starts with.
     """
-    services = fact("aks.default_service_cidr").value
+    services, most = fact("aks.default_service_cidr").value, number("overlay.default_max_pods")
     fields = (
         Field("pod_range", "Pod range", pod_range, _read_range),
-        Field("nodes", "Nodes, at the most", str(nodes), _count("nodes", least=1)),
-        Field("max_surge", "max-surge (1 or 10%)", "1", _read_surge),
-        Field("max_pods", "max-pods (per node)", "30", _read_max_pods),
+        Field("nodes", "Nodes, at the most", str(nodes), count("nodes", least=1)),
+        Field("max_surge", "max-surge (1 or 10%)", "1", surge),
+        Field("max_pods", "max-pods (per node)", "30", max_pods(most)),
         Field("subnet", "Node subnet", "10.240.0.0/23", _read_range),
         Field("services", "Service range", services, _read_range),
         Field("others", "On-premises ranges", "192.168.0.0/24", _read_ranges),
@@ -153,20 +152,3 @@ def _read_range(text: str) -> IPNetwork:
 
 def _read_ranges(text: str) -> list[IPNetwork]:
     return [_read_range(each) for each in text.replace(",", " ").split()]
-
-
-def _read_surge(text: str) -> MaxSurge:
-    surge_nodes(0, text)
-    return text.strip()
-
-
-def _read_max_pods(text: str) -> int:
-    least, most = number("aks.min_max_pods"), number("overlay.default_max_pods")
-    value = read_number(text)
-    if value is not None and least <= value <= most:
-        return value
-    raise InputError(text, "is no max-pods that AKS accepts.", f"Choose {least} to {most}.")
-
-
-def _count(name: str, least: int = 0) -> Callable[[str], int]:
-    return lambda text: whole_number(read_number(text), name, least)

@@ -16,6 +16,7 @@ import shlex
 import shutil
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 PROGRAMS = ("tcpdump",)
@@ -55,6 +56,11 @@ def stay(calls: tuple[int, ...]) -> None:
     """Have these system calls answer that they went well, and do nothing."""
     tests = [(EQUAL, len(calls) - at, 0, call) for at, call in enumerate(calls)]
     program = [(LOAD, 0, 0, 0), *tests, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, ANSWER_ZERO)]
+    filtered(program)
+
+
+def filtered(program: Sequence[tuple[int, int, int, int]]) -> None:
+    """Let this process and its children call the system through a filter: instructions of BPF."""
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in program))
     head = ctypes.create_string_buffer(struct.pack("HP", len(program), ctypes.addressof(code)))
     libc = ctypes.CDLL(None, use_errno=True)
