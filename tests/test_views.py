@@ -8,6 +8,7 @@ import pytest
 
 from course import progress
 from course.cluster import NodePool
+from course.curriculum import lesson, projects
 from course.questions import Ordering, question
 from course.sizing.node_subnet import capacity, plan
 from course.views import (
@@ -19,6 +20,7 @@ from course.views import (
     show,
     show_fact,
     sources,
+    static_blocks_calculator,
     subnet_use,
 )
 from course.views import dot as dot_module
@@ -263,6 +265,30 @@ def test_the_map_shows_how_far_one_is():
     shown = course_map()
     assert "1 of" in repr(shown)
     assert "you were here last" in shown.html
+
+
+def test_the_map_leads_to_each_project_after_its_lesson():
+    for project in projects():
+        assert f'href="../{project.file}"' in course_map().html
+        assert f"{project.name} ({project.minutes} min), after lesson {project.after}" in repr(
+            course_map()
+        )
+        assert lesson(project.after).exercise
+
+
+@pytest.mark.parametrize("make", [node_subnet_calculator, static_blocks_calculator])
+@pytest.mark.parametrize("value", ["9", "251", ""])
+def test_a_max_pods_that_aks_refuses_is_told_with_what_it_accepts(make, value):
+    calculator = make()
+    calculator.fields["max_pods"].control.value = value
+    assert "Choose 10 to 250" in calculator.fields["max_pods"].error.value
+
+
+def test_static_blocks_cost_a_whole_block_for_one_pod_more():
+    calculator = static_blocks_calculator(pods=31)
+    assert "<strong>7 nodes.</strong> Of each, 0 addresses" in calculator.result.value
+    calculator.fields["max_pods"].control.value = "32"
+    assert "<strong>4 nodes.</strong> Of each, 15 addresses" in calculator.result.value
 
 
 def test_marked_numbers_tell_their_fact():
