@@ -91,6 +91,7 @@ def _environment() -> Iterator[str]:
         "USER": "student",
         "PYTHONPATH": str(PACKAGE.parent),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "MALLOC_ARENA_MAX": "2",  # else 16 threads alone would fill the address space allowed
         "IPYTHONDIR": f"{HOME}/.ipython",
         "NBGRADER_EXECUTION": os.environ.get("NBGRADER_EXECUTION", "autograde"),
     }

@@ -87,6 +87,18 @@ def test_files_that_were_handed_in_lie_beside_the_notebook_and_nothing_else(zygo
         assert shown(kernel, code) == "['data', 'helper.py'] 42\n"
 
 
+def test_threads_reach_the_limit_of_processes_before_that_of_memory(zygote):
+    code = (
+        "import threading, time\ntry:\n  while True:\n"
+        "    threading.Thread(target=time.sleep, args=(100,), daemon=True).start()\n"
+        "except RuntimeError:\n  print(threading.active_count())"
+    )
+    limits = Limits(memory=10**9, processes=64)
+    with zygote.kernel(limits) as kernel:
+        assert int(shown(kernel, code)) in range(limits.processes - 2, limits.processes + 1)
+        assert shown(kernel, "print(len(bytes(10 ** 8)))") == "100000000\n"
+
+
 def test_a_kernel_that_is_closed_leaves_no_process(zygote):
     with zygote.kernel(Limits()) as kernel:
         kernel.run(
