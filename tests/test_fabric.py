@@ -579,6 +579,18 @@ def test_a_client_whose_node_is_gone_gets_another_one():
     assert nodes_of(world, "internet", PUBLIC, [first], kept)[0] == ["node2"]
 
 
+def test_what_a_load_balancer_knew_of_clients_goes_with_the_affinity_of_its_service():
+    with_it, without = (
+        build(small_cluster("overlay").changed(exposures=(each,))) for each in (loyal(web()), web())
+    )
+    nodes, state = nodes_of(with_it, "internet", PUBLIC, [first, last])
+    assert nodes == ["node1"] * 2
+    for changed in (without, with_it):
+        state = remembered(state, changed, frozenset())
+    trace, _ = predict(with_it, Flow("internet", PUBLIC, 80, source_port=42000), state, last)
+    assert "node2" in trace.path, "another connection may go elsewhere"
+
+
 NODES = "10.240.0.0/24"
 FIREWALL = Machine("firewall", "10.240.9.9", forwards=True)
 
