@@ -223,6 +223,16 @@ def test_a_more_special_user_route_wins_over_the_networks_own():
     assert reaches(blocked, "web-1", "vm-1")
 
 
+@pytest.mark.parametrize("prefix", ["10.240.0.0/24", "10.240.0.100/32", "10.240.0.0/16"])
+@pytest.mark.parametrize("hop", [("None",), ("VirtualAppliance", "10.240.9.9")])
+def test_a_user_route_to_nowhere_loses_packets_of_its_own_subnet_in_azure_too(prefix, hop):
+    """In Azure every address is answered by ARP, and silence comes after that."""
+    world = build(with_routes(small_cluster("overlay"), UserRoute(prefix, *hop)))
+    trace = follow(world, "node1", "vm-1")
+    assert (trace.disposition, trace.path) == (Disposition.DROPPED, ("node1", "azure"))
+    assert reaches(world, "node1", "peer")
+
+
 def test_networks_that_are_not_peered_from_both_sides_do_not_meet():
     topology = small_cluster("node-subnet")
     vnet, peered = topology.networks
@@ -567,6 +577,18 @@ def test_a_client_whose_node_is_gone_gets_another_one():
     world = build(fewer)
     kept = remembered(state, world, frozenset())
     assert nodes_of(world, "internet", PUBLIC, [first], kept)[0] == ["node2"]
+
+
+def test_what_a_load_balancer_knew_of_clients_goes_with_the_affinity_of_its_service():
+    with_it, without = (
+        build(small_cluster("overlay").changed(exposures=(each,))) for each in (loyal(web()), web())
+    )
+    nodes, state = nodes_of(with_it, "internet", PUBLIC, [first, last])
+    assert nodes == ["node1"] * 2
+    for changed in (without, with_it):
+        state = remembered(state, changed, frozenset())
+    trace, _ = predict(with_it, Flow("internet", PUBLIC, 80, source_port=42000), state, last)
+    assert "node2" in trace.path, "another connection may go elsewhere"
 
 
 NODES = "10.240.0.0/24"

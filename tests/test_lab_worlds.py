@@ -26,6 +26,7 @@ from tests.labs import LIVE, as_predicted
 from tests.worlds import MODELS, beside, loyal, with_routes, with_security
 
 pytestmark = LIVE
+NODES = "10.240.0.0/24"
 
 
 def changed_worlds():
@@ -39,7 +40,7 @@ def changed_worlds():
         (Pod("b-1", "blue1"), Pod("b-3", "blue2")), name="blue",
         outbound_address="198.51.100.5",
     )  # fmt: skip
-    nodes = SecurityRule("nodes", 100, source="10.240.0.0/24", destination="10.240.0.0/24")
+    nodes = SecurityRule("nodes", 100, source=NODES, destination=NODES)
     return {
         "a route is missing": kubenet.changed(missing_routes=("node2",)),
         "cards forward nothing": kubenet.changed(nodes=off),
@@ -53,6 +54,7 @@ def changed_worlds():
         "probes are shut out": with_security(
             overlay, SecurityRule("no", 200, "Deny", source="AzureLoadBalancer")
         ),
+        "a subnet's own range leads nowhere": with_routes(overlay, UserRoute(NODES, "None")),
         "an appliance": replace(bent, machines=(*bent.machines, firewall)),
         "two clusters": with_security(replace(overlay, clusters=(*overlay.clusters, blue))),
         "no address left on a card": flat.changed(
@@ -103,8 +105,7 @@ def test_affinity_leads_round_no_appliance_and_where_no_route_does_as_predicted(
     topology = replace(topology, machines=(*topology.machines, appliance)).changed(
         exposures=(loyal(replace(local("Cluster"), selector={"app": "web"})),)
     )
-    nodes = "10.240.0.0/24"
-    through = UserRoute(nodes, "VirtualAppliance", appliance.address)
+    through = UserRoute(NODES, "VirtualAppliance", appliance.address)
     vnet, peered = topology.networks
     alone = replace(topology, networks=(replace(vnet, peerings=()), peered))
     with Lab(topology, plugins=False) as lab:
@@ -114,7 +115,7 @@ def test_affinity_leads_round_no_appliance_and_where_no_route_does_as_predicted(
             trace = called(lab, "vm-2")
             assert "firewall" in trace.path
             assert entered(trace) == before["vm-2"]
-        lab.apply(with_routes(topology, UserRoute(nodes, "None"), subnet="others"))
+        lab.apply(with_routes(topology, UserRoute(NODES, "None"), subnet="others"))
         assert called(lab, "vm-2").disposition != Disposition.DELIVERED
         lab.apply(alone)
         assert called(lab, "peer").disposition != Disposition.DELIVERED

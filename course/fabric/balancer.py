@@ -7,7 +7,8 @@ name is dropped; pings too, but for public addresses, which answer them themselv
 internet and from machines in Azure, documented for those with a public address. Chosen here: that
 they answer the cluster's own nodes and pods too, though no ping of theirs gets out to the internet;
 and that they are silent where no node takes part, as documented for nodes that are switched off
-(where all are probed down, Azure tells "host unreachable").
+(where all are probed down, Azure tells "host unreachable"). Then not even ARP is answered for an
+internal one: Linux does so only for what it has a way to, while Azure does so for every address.
 
 A node takes part if its probes are answered. They come from 168.63.129.16, and so a security group
 may shut them out. AKS makes a probe for each port, and a rule of Azure asks its own only; chosen

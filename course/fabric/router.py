@@ -21,7 +21,8 @@ route of the same prefix, next hop None for private ranges, IP forwarding of net
 IP, probes, 168.63.129.16. Not documented, and chosen here so that Linux can do it: that routing
 takes one hop (TTL), that the same MAC answers everywhere, how a routing domain is kept, and that
 Azure takes a packet to an address of its network that no card holds, and drops it: by an interface
-`nowhere`, since Linux answers ARP only for what it has a way to. Left out: what on premises could
+`nowhere`, since Linux answers ARP only for what it has a way to. So it goes with user-defined
+routes that lead nowhere within a subnet of their own, too. Left out: what on premises could
 reach beyond networks with a gateway and itself (peered networks by gateway transit, the internet).
 
 Sources: Microsoft Learn, "Virtual network traffic routing", "Configure Azure CNI networking for
@@ -33,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from course.addresses import is_inside, parse_range
+from course.addresses import is_inside, overlaps, parse_range
 from course.fabric import affinity, balancer, security
 from course.fabric.cards import Card
 from course.fabric.platform import METADATA, PLATFORM, SERVES
@@ -192,12 +193,23 @@ def _user_routes(
             yield Route(route.prefix, via=route.next_hop, dev=devs[route.next_hop])
         elif route.next_hop_type == "Internet":
             yield Route(route.prefix, via=EDGE_END, dev=EDGE)
+        elif _is_known(route, known):
+            yield Route(route.prefix, type="throw")
         else:
-            yield Route(route.prefix, type="throw" if _is_known(route, known) else "blackhole")
+            yield _lost(route.prefix, subnet, network)
     own = {route.prefix for route in subnet.routes}
     for prefix in dict.fromkeys((*known, *(PRIVATE if "0.0.0.0/0" not in own else ()))):
         if prefix not in own:
             yield Route(prefix, type="throw")
+
+
+def _lost(prefix: str, subnet: Subnet, network: VirtualNetwork) -> Route:
+    """Where packets are dropped. Whoever is in the same subnet asks for such an address by ARP, and
+    is answered first."""
+    beside = overlaps(parse_range(prefix), parse_range(subnet.range))
+    if beside and _within_any(prefix, network.ranges):
+        return Route(prefix, dev=NOWHERE, scope="link")
+    return Route(prefix, type="blackhole")
 
 
 def _is_known(route: UserRoute, known: Iterable[str]) -> bool:
