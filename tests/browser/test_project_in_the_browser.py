@@ -62,6 +62,7 @@ def test_what_the_form_exports_gets_all_points_of_the_project(notebook, model):
     choose(app, "Node pools")
     fill(app, SYSTEM, of=" of pool system")
     app.get_by_role("button", name="Add a node pool").press("Enter")
+    expect(app.get_by_label("Pool name of pool user1")).to_be_focused()
     fill(app, {"Pool name": "work"}, of=" of pool user1")
     fill(app, WORK, of=" of pool work")
     choose(app, "Network")
