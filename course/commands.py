@@ -131,6 +131,8 @@ def lab_command(root: Path, words: Sequence[str], number: str = "00") -> list[st
         "--LabApp.news_url": "None",
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "--LabApp.app_settings_dir": str(SETTINGS),
+        # The kernel that grades runs in a sandbox: it is not one to write a notebook with.
+        "--KernelSpecManager.allowed_kernelspecs": "python3",
     }
     theirs = {SAME.get(name, name) for name in (word.partition("=")[0] for word in words)}
     options = [f"{name}={value}" for name, value in ours.items() if name not in theirs]

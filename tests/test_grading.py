@@ -79,7 +79,7 @@ def test_an_assignment_that_is_not_there_is_refused(room):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 2
-    assert "Run nbgrader generate_assignment 77 first." in ran.stderr
+    assert "Run nbgrader generate_assignment 77 --force first." in ran.stderr
 
 
 def test_a_grade_that_a_person_gave_stays_when_it_is_graded_again(room):

@@ -95,8 +95,8 @@ def grade_the_class(home):
         shutil.copytree(ROOT / folder, course / folder)
     result = Graded(course)
 
-    nbgrader(course, *as_the_readme_says("generate_assignment"))
-    nbgrader(course, *as_the_readme_says("release_assignment"))
+    nbgrader(course, *as_told("generate_assignment"))
+    nbgrader(course, *as_told("release_assignment"))
     nbgrader(room, "fetch_assignment", EXERCISE)
     released = room / "my-course" / "exercises" / EXERCISE / f"{EXERCISE}.ipynb"
     result.released = released.read_text("utf-8")
@@ -108,7 +108,7 @@ def grade_the_class(home):
     nbformat.write(answered, released)
     nbgrader(room, "submit", EXERCISE)  # from the student's copy, by nbgrader's own command
 
-    nbgrader(course, *as_the_readme_says("collect"))
+    nbgrader(course, *as_told("collect"))
     # a cell may take six seconds: the endless loop is not to take long
     nbgrader(course, "autograde", EXERCISE, "--ExecutePreprocessor.timeout=6")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
@@ -134,10 +134,10 @@ def grade_the_class(home):
     return result
 
 
-def as_the_readme_says(command):
-    """The words of one of nbgrader's commands, as the README tells an instructor."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    line = re.search(rf"^\.venv/bin/nbgrader ({command} [^#\n]*)", readme, re.MULTILINE)
+def as_told(command, page="README.md"):
+    """The words of one of nbgrader's commands, as an instructor is told them."""
+    text = (ROOT / page).read_text("utf-8")
+    line = re.search(rf"^\.venv/bin/nbgrader ({command} [^#\n]*)", text, re.MULTILINE)
     return line[1].split()
 
 
@@ -171,6 +171,11 @@ def hand_in(name, student, released, desk):
     ExchangeSubmit(
         coursedir=CourseDirectory(config=config), authenticator=Authenticator(), config=config
     ).start()
+
+
+@pytest.mark.parametrize("command", ["generate_assignment", "release_assignment", "collect"])
+def test_the_guide_tells_the_same_commands_as_the_readme(command):
+    assert as_told(command, "guide/grading.md") == as_told(command)
 
 
 @pytest.mark.nbgrader

@@ -137,7 +137,7 @@ def _known(writer: Writer, assignment: str) -> None:
     try:
         writer.gradebook.find_assignment(assignment)
     except MissingEntry:
-        way_out = f"Run nbgrader generate_assignment {assignment} first."
+        way_out = f"Run nbgrader generate_assignment {assignment} --force first."
         raise InputError(assignment, "is not in the gradebook.", way_out) from None
 
 

@@ -132,6 +132,17 @@ class Notebook:
             "() => !document.body.innerText.includes('Loading widget...')", timeout=30_000
         )
 
+    def run(self, cell_id: str) -> None:
+        """Run the cell with this id, and wait until it has run."""
+        self.page.evaluate(
+            """async id => {
+                const { content } = window.jupyterapp.shell.currentWidget;
+                content.activeCellIndex = content.widgets.findIndex(c => c.model.id === id);
+                await window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            cell_id,
+        )
+
     def output(self, cell_id: str):
         """The output of the cell with this id."""
         index = self.page.evaluate(

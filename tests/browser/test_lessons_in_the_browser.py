@@ -203,3 +203,10 @@ def test_the_validate_button_of_the_exercise_tells_how_one_stands(notebook):
     book.page.get_by_role("button", name="Validate").click()
     dialog = book.page.get_by_role("dialog")
     expect(dialog).to_contain_text("failed", timeout=60_000)
+
+
+def test_the_launcher_offers_only_the_kernel_in_which_one_writes(notebook):
+    book = notebook("lessons/00-start.ipynb")
+    book.page.evaluate("() => window.jupyterapp.commands.execute('launcher:create')")
+    kernels = book.page.locator('.jp-LauncherCard[data-category="Notebook"]')
+    expect(kernels).to_have_text(["Python 3 (ipykernel)"])
