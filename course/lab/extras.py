@@ -58,7 +58,13 @@ EXTRAS = (
         "a ruleset of", "read _ < /proc/net/ip_tables_names && iptables-save -t raw 2>&1",
         re.compile("# Warning: (iptables-legacy) tables present"),
     ),
-    Extra("ipset", "ipset list -n", re.compile("(.+)"), "ipset destroy"),
+    Extra(
+        "rule of the table security", "iptables-save -t security", RULE, "iptables -t security -F",
+    ),
+    Extra(  # one that a rule names cannot be destroyed, and no World has such a rule
+        "ipset", "ipset list -n", re.compile("(.+)"),
+        "iptables-save | grep -v -e --match-set | iptables-restore; ipset destroy",
+    ),
     Extra(  # plugins make bridges so
         "promiscuous interface", "ip -o -d link",
         re.compile(r"\d+: ([^:@]+)\S* <[^>]*PROMISC(?!.* bridge forward_delay)"),
@@ -76,6 +82,10 @@ EXTRAS = (
         "bridge port", "ip -o -d link",
         re.compile(r"\d+: ([^:@]+).* state UP .* bridge_slave (state (?!forwarding)\S+)"),
         ON_EACH.format("bridge link set dev $dev state forwarding"),
+    ),
+    Extra(
+        "bridge port", "ip -o -d link", re.compile(r"\d+: ([^:@]+).* bridge_slave .*(locked on)"),
+        ON_EACH.format("bridge link set dev $dev locked off"),
     ),
     Extra("nexthop", "ip nexthop", re.compile("(.+)"), "ip nexthop flush"),  # and their routes
     Extra(SOCKET, "ss -Hln4tu", re.compile(r"(\S+) \S+ \S+ \S+ (\S+)")),
