@@ -188,14 +188,14 @@ def test_what_a_command_has_sent_is_told_where_a_prediction_differs(lab):
 
 def test_hosts_that_are_made_anew_remember_nothing(lab):
     lab.apply(small_cluster("kubenet"))
-    engine, there = lab._engine, lab.world.address("web-3")
-    lab.run("web-2", f"ping -c 1 {there}")
-    assert "web-2" in str(engine.remembered("web-2", "node1"))
+    engine, flow = lab._engine, Flow("web-2", lab.world.address("web-3"), 8080)
+    engine.interrupted(flow, "web-2", "node1")
+    assert engine.remembered("web-2") == (f"{flow}, interrupted (web-2)",)
     pods = lab.topology.cluster.pods
     lab.apply(lab.topology.changed(pods=tuple(pod for pod in pods if pod.name != "web-2")))
     lab.apply(lab.topology.changed(pods=pods))
     assert engine.remembered("web-2") == ()
-    assert f"what web-2$ ping -c 1 {there} has sent (node1)" in engine.remembered("node1")
+    assert f"{flow}, interrupted (node1)" in engine.remembered("web-2", "node1")
 
 
 # ---- why a packet was lost -----------------------------------------------------------------------
