@@ -19,6 +19,7 @@ from typing import Any
 from course.lab.probe.report import live_lab_checks
 from course.machine import Check, install, run
 from course.personal_copy import COPY, ROOT
+from course.sandbox import sandbox_check
 
 PACKAGES = ("jupyterlab", "ipywidgets", "nbgrader", "graphviz", "netaddr")
 SERVER_EXTENSIONS = tuple(
@@ -42,6 +43,7 @@ def examine(root: Path = ROOT) -> tuple[Check, ...]:
         ("Your copy", lambda: copy_check(root)),
         ("Your progress", progress_check),
         ("Exchange for classes", lambda: exchange_check(root)),
+        ("Sandboxes for grading", sandbox_check),
     )
     return tuple(
         check

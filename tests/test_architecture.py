@@ -19,7 +19,7 @@ COMMANDS = {"doctor", "commands", "exercises", "__main__"}
 FOR_GRADING = {"jupyter_client", "ipykernel", "nbclient", "nbformat", "nbconvert"}
 FOR_GRADING |= {"nbgrader", "traitlets", "distributed"}
 LAYERS = [
-    {"errors", "machine"},
+    {"errors", "machine", "sandbox"},
     {"facts", "addresses", "curriculum", "working"},
     {"prose", "subnet", "questions", "netapp", "outbound", "ranges"},
     {"linux", "kubeproxy", "cni", "virtual_network"},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from course import doctor, machine
+from course import doctor, machine, sandbox
 from course.doctor import examine, report
 from course.machine import Check, Ran
 
@@ -283,3 +283,18 @@ def test_nothing_is_started_when_the_module_is_imported():
         capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent,
     )  # fmt: skip
     assert done.stdout.strip() == "False"
+
+
+# ---- who grades ----
+
+
+def test_without_bubblewrap_only_grading_is_missed(monkeypatch, debian):
+    monkeypatch.setattr(shutil, "which", lambda program, **_: None if program == "bwrap" else "x")
+    sandbox.why_not.cache_clear()
+    try:
+        check = sandbox.sandbox_check()
+    finally:
+        sandbox.why_not.cache_clear()
+    assert check.state == "limited"
+    assert "only who grades misses them" in check.says
+    assert "sudo apt install bubblewrap" in check.says

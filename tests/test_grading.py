@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from course.grading import sandbox
+from course import sandbox
 from tests.class_of_twenty import CLASS, EXERCISE, HONEST, POINTS, RIGHT, Student
 from tests.rooms import (
     GRADE,
@@ -115,17 +115,22 @@ def test_a_grader_that_is_killed_at_any_moment_loses_and_doubles_no_grade(room):
         name = HONEST[number % len(HONEST)]
         hand_in(room, f"s{number:03}-{name}", answered(room, CLASS[name]))
     recorded: dict[str, dict[str, float | None]] = {}
-    started = seconds_until_the_first_grade(room)
+    first, pace = seconds_until_the_first_grade_and_between_two(room)
+    amid = 0  # kills between two grades
     for _ in range(CRASHES):
         process = start(room)
-        time.sleep(started * chance.uniform(0.85, 1.2))
+        time.sleep(max(0, first + pace * chance.uniform(-4, 6)))
+        assert process.poll() is None, "it was done before it was killed"
         process.send_signal(signal.SIGKILL)
         process.wait()
         now = scores(room)
         assert {name: now[name] for name in recorded} == recorded, "a recorded grade is gone"
-        recorded = {name: each for name, each in now.items() if each["cure"] is not None}
+        whole = {name: each for name, each in now.items() if each["cure"] is not None}
+        amid += len(whole) > len(recorded)
+        recorded = whole
         for name, each in recorded.items():
             assert {task: score or 0 for task, score in each.items()} == due(name[5:])
+    assert CRASHES / 5 < amid < CRASHES
     grade(room)
     assert {name: found(room, name) for name in scores(room)} == {
         f"s{number:03}-{HONEST[number % len(HONEST)]}": due(HONEST[number % len(HONEST)])
@@ -142,17 +147,19 @@ def start(room):
     )  # fmt: skip
 
 
-def seconds_until_the_first_grade(room) -> float:
-    begun = time.monotonic()
+def seconds_until_the_first_grade_and_between_two(room) -> tuple[float, float]:
+    """Of one run, which is killed after a few."""
+    begun, moments = time.monotonic(), []
     process = start(room)
-    while not any(each.glob("*/*.ipynb") for each in (room / "autograded").glob("s*")):
+    while len(moments) < 5:
         assert process.poll() is None
-        time.sleep(0.05)
+        moments += [time.monotonic()] * (len(list(room.glob("autograded/s*"))) - len(moments))
+        time.sleep(0.01)
         if time.monotonic() - begun > 120:
             raise AssertionError("nothing is graded")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    return time.monotonic() - begun
+    return moments[0] - begun, (moments[-1] - moments[0]) / 4
 
 
 # ---- marks and feedback ----

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from course.grading import sandbox
+from course import sandbox
 from tests.class_of_twenty import CLASS, HONEST, POINTS
 from tests.conftest import free_port
 from tests.rooms import (
@@ -54,30 +54,38 @@ def running(program: str, *words: str, folder, first: str = ""):
 
 
 @contextmanager
-def cluster(folder, workers: int, first: str = ""):
+def cluster(folder, workers: int, first: str = "", keys: dict[str, str] | None = None):
     """The address of a scheduler with workers, and the processes of these.
 
-    `first` is code that a worker runs before it is one.
+    `first` is code that a worker runs before it is one; `keys` make it one with encryption.
     """
-    address = f"tcp://127.0.0.1:{free_port()}"
+    address = f"{'tls' if keys else 'tcp'}://127.0.0.1:{free_port()}"
+    own = [word for pair in (keys or {}).items() for word in pair]
     with ExitStack() as stack:
-        host, port = ("--host", "127.0.0.1"), ("--port", address.rpartition(":")[2])
-        words = ("scheduler", *host, *port, "--no-dashboard")
+        host, port = ("--host", address.rpartition(":")[0]), ("--port", address.rpartition(":")[2])
+        words = ("scheduler", *host, *port, "--no-dashboard", *own)
         stack.enter_context(running(*words, folder=folder))
-        words = ("worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
+        words = ("worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard", *own)
         processes = [
             stack.enter_context(running(*words, folder=folder, first=first)) for _ in range(workers)
         ]
-        wait_for(address, workers)
+        wait_for(address, workers, keys)
         yield address, processes
 
 
-def wait_for(address: str, workers: int) -> None:
-    from distributed import Client
+def wait_for(address: str, workers: int, keys: dict[str, str] | None) -> None:
+    from distributed import Client, Security
 
+    security = None
+    if keys:
+        authority, certificate, key = keys.values()
+        security = Security(
+            tls_ca_file=authority, tls_client_cert=certificate, tls_client_key=key,
+            require_encryption=True,
+        )  # fmt: skip
     for _ in range(60):
         try:
-            with Client(address, timeout=2) as client:
+            with Client(address, security=security, timeout=2) as client:
                 client.wait_for_workers(workers, timeout=60)
                 return
         except OSError:
@@ -116,6 +124,29 @@ def test_killing_a_worker_in_mid_batch_changes_no_score(room, tmp_path):
     assert len(found) == STUDENTS
     for student, tasks in found.items():
         assert {task: score or 0 for task, score in tasks.items()} == due(student[4:])
+
+
+def test_between_machines_work_goes_encrypted_to_who_has_the_key(room, tmp_path):
+    for name in ("class", "stranger"):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+             "-out", f"{name}.pem"],
+            cwd=tmp_path, check=True, capture_output=True,
+        )  # fmt: skip
+    authority, certificate, key = (str(tmp_path / f"class.{end}") for end in ("pem", "pem", "key"))
+    ours = {"--tls-ca-file": authority, "--tls-cert": certificate, "--tls-key": key}
+    with cluster(tmp_path, 1, keys=ours) as (address, _):
+        words = ("--scheduler", address, "--tls-ca", authority, "--student", "s00-all-right")
+        stranger = [str(tmp_path / f"stranger.{end}") for end in ("pem", "key")]
+        said = grade(room, *words, "--tls-cert", stranger[0], "--tls-key", stranger[1], status=2)
+        assert "cannot be reached." in said
+        assert not list(room.glob("autograded/s*"))
+        said = grade(room, *words, "--tls-cert", certificate, "--tls-key", key)
+    assert "1 graded now, 0 unchanged, 0 could not be graded." in said
+    assert {task: score or 0 for task, score in scores(room)["s00-all-right"].items()} == due(
+        "all-right"
+    )
 
 
 def test_a_worker_without_the_course_is_found_before_anything_is_sent(room, tmp_path):

@@ -10,7 +10,7 @@ import sys
 import pytest
 from nbformat.v4 import new_code_cell
 
-from course.grading import sandbox
+from course import sandbox
 from course.grading.limits import Limits
 from course.grading.warm import Kernel, StoppedError, Zygote
 from tests.class_of_twenty import CLASS, EXERCISE, RIGHT, Student
@@ -27,7 +27,7 @@ from tests.rooms import (
 )
 
 # a machine on which bubblewrap cannot run, for a program that this test starts
-WITHOUT = "import course.grading.sandbox as s\ns.why_not = lambda: 'There is no bubblewrap.'\n"
+WITHOUT = "import course.sandbox as s\ns.why_not = lambda: 'There is no bubblewrap.'\n"
 
 
 @pytest.fixture(autouse=True, scope="module")

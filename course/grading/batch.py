@@ -8,8 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.apps.baseapp import NbGrader
 
 from course.errors import InputError
-from course.grading import sandbox
-from course.grading.execute import Executed, Job, close, execute
+from course.grading.execute import Executed, Job, execute
 from course.grading.limits import Limits
 from course.grading.record import Prepared, Writer, opened
 from course.grading.submission import BadSubmissionError, packed, timestamp
@@ -86,16 +84,6 @@ def course_in(root: Path, assignment: str) -> Course:
         os.chdir(here)
     app.coursedir.assignment_id = assignment
     return Course(app.coursedir, app.config, app)
-
-
-@contextmanager
-def local(workers: int) -> Iterator[Executor]:
-    """Workers on this machine."""
-    try:
-        with ThreadPoolExecutor(workers, thread_name_prefix="grading") as pool:
-            yield pool
-    finally:
-        close()
 
 
 def grade(
@@ -214,9 +202,3 @@ def limits_of(course: Course, limits: Limits) -> Limits:
     configured = course.config.get("ExecutePreprocessor", {}).get("timeout")
     own = course.config.get("Execute", {}).get("timeout", configured)
     return replace(limits, cell_seconds=float(own)) if own and own > 0 else limits
-
-
-def refuse_without_sandbox() -> None:
-    """Raises InputError where this machine cannot make sandboxes."""
-    if why := sandbox.why_not():
-        raise InputError("bwrap", "cannot protect you here.", why)

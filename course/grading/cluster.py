@@ -18,7 +18,7 @@ DISTRIBUTION = "aks-networking-course"
 # As text: a worker without the course could not even take a function of ours.
 ASK = (
     "(lambda util, metadata: [metadata.version('aks-networking-course'),"
-    " __import__('course.grading.sandbox', fromlist=['x']).why_not()]"
+    " __import__('course.sandbox', fromlist=['x']).why_not()]"
     " if util.find_spec('course') else ['', ''])"
     "(__import__('importlib.util').util, __import__('importlib.metadata').metadata)"
 )

@@ -6,7 +6,6 @@ A worker needs the course's package and bubblewrap, and no file of the course.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,8 +19,9 @@ from nbformat.v4 import new_output
 from nbformat.v4.rwbase import rejoin_lines
 from nbgrader.utils import is_grade
 
+from course.grading import local
 from course.grading.limits import Limits
-from course.grading.warm import NONSENSE, Kernel, Reply, SandboxError, StoppedError, Zygote
+from course.grading.warm import NONSENSE, Kernel, Reply, SandboxError, StoppedError
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,6 @@ class Executed:
     seconds: float = 0.0
 
 
-_lock = threading.Lock()
-_zygotes: list[Zygote] = []  # of this process: one, or none yet
-
-
 def execute(job: Job) -> Executed:
     """Execute a notebook in a sandbox of its own.
 
@@ -56,37 +52,16 @@ def execute(job: Job) -> Executed:
     begun = time.monotonic()
     notebook = rejoin_lines(nbformat.from_dict(json.loads(job.notebook)))
     for attempt in (1, 2):
-        zygote = _zygote()
+        zygote = local.zygote()
         try:
             with zygote.kernel(job.limits, job.files) as kernel:
                 remarks = _Run(notebook, kernel, job.limits).all_cells()
             break
         except SandboxError:  # a zygote that is gone is made anew, once
-            _forget(zygote)
+            local.forget(zygote)
             if attempt == 2:
                 raise
     return Executed(job.student, json.dumps(notebook), tuple(remarks), time.monotonic() - begun)
-
-
-def _zygote() -> Zygote:
-    """The one of this process; made when it is first asked for."""
-    with _lock:
-        if not _zygotes:
-            _zygotes.append(Zygote())
-        return _zygotes[0]
-
-
-def _forget(zygote: Zygote) -> None:
-    with _lock:
-        if zygote in _zygotes:
-            _zygotes.remove(zygote)
-            zygote.close()
-
-
-def close() -> None:
-    """End the zygote of this process."""
-    while _zygotes:
-        _zygotes.pop().close()
 
 
 class _Run:

@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Bool
 
-from course.grading import sandbox
+from course import sandbox
 from course.grading.limits import Limits
 from course.grading.processes import Processes
 

@@ -14,13 +14,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from course.grading import frames, sandbox
+from course import sandbox
+from course.grading import frames
 from course.grading.limits import Limits
 from course.grading.processes import Processes
 
@@ -50,7 +52,10 @@ class Reply:
 
 
 class Zygote:
-    """A process in a sandbox, of which warm kernels are forked, for any number of threads."""
+    """A process in a sandbox, of which warm kernels are forked, for any number of threads.
+
+    It is started and not waited for: the first kernel waits until it is warm.
+    """
 
     def __init__(self) -> None:
         if why := sandbox.why_not():
@@ -66,25 +71,39 @@ class Zygote:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-        self._control = ours
+        self._control, self._asking, self._warm = ours, threading.Lock(), False
+        self._said = ""
         ours.settimeout(START_SECONDS)
-        if ours.recv(16) != b"ready":
-            said = self._end()
-            raise SandboxError(f"No warm kernel could be made: {said}")
+
+    def _wait(self) -> None:
+        """Until it is warm. Raises SandboxError if it never is."""
+        with self._asking:
+            if self._warm:
+                return
+            with suppress(OSError):
+                self._warm = self._control.recv(16) == b"ready"
+            if not self._warm:
+                raise SandboxError(f"No warm kernel could be made: {self._end()}")
 
     def close(self) -> None:
         """End it, with all kernels that were forked of it."""
         self._end()
 
     def _end(self) -> str:
-        self._control.close()
-        os.killpg(self._process.pid, signal.SIGKILL)
-        _, said = self._process.communicate()
-        return str(said.decode(errors="replace").strip())
+        if self._process.returncode is None:
+            self._control.close()
+            os.killpg(self._process.pid, signal.SIGKILL)
+            _, said = self._process.communicate()
+            self._said = said.decode(errors="replace").strip()
+        return self._said
 
     @contextmanager
     def kernel(self, limits: Limits, files: bytes = b"") -> Iterator[Kernel]:
-        """A fresh kernel in a sandbox of its own, with files (a tar archive) in its folder."""
+        """A fresh kernel in a sandbox of its own, with files (a tar archive) in its folder.
+
+        Raises SandboxError if none can be made.
+        """
+        self._wait()
         talk, theirs = socket.socketpair()
         out, out_end = os.pipe()
         err, err_end = os.pipe()

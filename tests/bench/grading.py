@@ -13,7 +13,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
-from course.grading import sandbox
+from course import sandbox
 from tests.class_of_twenty import CLASS, EXERCISE
 from tests.rooms import answered, grade, hand_in, nbgrader, new_room, scores
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from course.grading import sandbox
+from course import sandbox
 from tests.browser.conftest import LOOPBACK
 from tests.browser.serving import CHROMIUM, browsing, serving
 from tests.class_of_twenty import CLASS, EXERCISE, RIGHT, Student

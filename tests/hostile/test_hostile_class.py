@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell
 
-from course.grading import sandbox
+from course import sandbox
 from tests.class_of_twenty import CLASS, EXERCISE, HONEST, RIGHT, Student
 from tests.conftest import ROOT
 from tests.hostile.kinds import ALL, KINDS, Kind
