@@ -71,6 +71,7 @@ OF_BRIDGES = {
     "bridge link set dev PORT flood off": "bridge setting PORT unicast_flood:0",
     "bridge link set dev PORT bcast_flood off": "bridge setting PORT broadcast_flood:0",
     "bridge link set dev PORT neigh_suppress on": "bridge setting PORT neigh_suppress:1",
+    "ip link set PORT type bridge_slave proxy_arp on": "bridge setting PORT proxyarp:1",
     "bridge link set dev PORT locked on": "bridge port PORT locked on",
     "bridge link set dev PORT state disabled": "bridge port PORT state disabled",
     "ip link set cbr0 type bridge stp_state 1": "bridge setting cbr0 stp_state:1",

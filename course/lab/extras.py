@@ -34,11 +34,12 @@ RULE = re.compile("(-A .*)")
 ON_EACH = "for dev in $(ls /sys/class/net); do {}; done"
 UNUSUAL = (  # what else bridges and their ports have is as the kernel makes it
     "forward_delay:(?!1500$).+|stp_state:[^0]|nf_call_iptables:1|"
-    "isolated:1|learning:0|unicast_flood:0|broadcast_flood:0|neigh_suppress:1"
+    "isolated:1|learning:0|unicast_flood:0|broadcast_flood:0|neigh_suppress:1|proxyarp:1"
 )
 USUAL = (
     "ip link set $dev type bridge forward_delay 1500 stp_state 0 nf_call_iptables 0; "
-    "bridge link set dev $dev isolated off learning on flood on bcast_flood on neigh_suppress off"
+    "bridge link set dev $dev isolated off learning on flood on bcast_flood on neigh_suppress off; "
+    "ip link set $dev type bridge_slave proxy_arp off"
 )
 EXTRAS = (
     Extra("IPsec policy", "ip -o xfrm policy", re.compile("(src .*)"), "ip xfrm policy flush"),
