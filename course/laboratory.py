@@ -116,6 +116,9 @@ class Engine(Protocol):
     def causes(self, *hosts: str) -> tuple[str, ...]:
         """What may have led to something that was not predicted, on some hosts, or on all."""
 
+    def interrupted(self, flow: Flow, *hosts: str) -> None:
+        """Hosts may remember a flow, but nobody has seen what became of it."""
+
     def remembered(self, *hosts: str) -> tuple[str, ...]:
         """What some hosts may remember, and no prediction knows of."""
 
@@ -228,10 +231,14 @@ class Lab:
         """
         engine = self._opened()
         self.world.demand_one_host(flow.destination)  # before it is sent
-        seen, before = engine.observe(flow, self.state)
-        # hosts remember it, whether anybody compares it or not
-        found = compare(self.world, seen, before)
-        self.state = found.prediction.state
+        try:
+            seen, before = engine.observe(flow, self.state)
+            # hosts remember it, whether anybody compares it or not
+            found = compare(self.world, seen, before)
+            self.state = found.prediction.state
+        except KeyboardInterrupt:
+            engine.interrupted(flow, *self.predict(flow).trace.path)
+            raise
         if not found.equal:
             found = replace(found, drift=engine.causes())
             on_the_way = {*found.prediction.trace.path, *seen.path}

@@ -50,11 +50,11 @@ class Live:
 
     def observe(self, flow: Flow, state: States) -> tuple[Trace, States]:
         """Send a flow, and see what becomes of it; hosts remember what they have seen so far."""
-        try:
-            return observe(self.built, flow, self._touched), state
-        except KeyboardInterrupt:  # hosts may remember it all the same
-            self._left.setdefault(f"{flow}, interrupted", set()).add(flow.source)
-            raise
+        return observe(self.built, flow, self._touched), state
+
+    def interrupted(self, flow: Flow, *hosts: str) -> None:
+        """Hosts may remember a flow, but nobody has seen what became of it."""
+        self._left.setdefault(f"{flow}, interrupted", set()).update(hosts)
 
     def run(self, host: str, words: Sequence[str], timeout: float) -> str:
         """What a command prints on a host, errors included."""

@@ -43,6 +43,7 @@ ON_EACH_INTERFACE = {
     "net/ipv4/conf/CONF/arp_ignore": 0,
     "net/ipv4/conf/CONF/arp_announce": 0,
     "net/ipv4/conf/CONF/arp_filter": 0,
+    "net/ipv4/neigh/CONF/mcast_solicit": 3,  # how often it asks who has an address
 }
 # What a host remembers it remembers while the lab lives, in seconds.
 MEMORY = {

@@ -34,11 +34,12 @@ RULE = re.compile("(-A .*)")
 ON_EACH = "for dev in $(ls /sys/class/net); do {}; done"
 UNUSUAL = (  # what else bridges and their ports have is as the kernel makes it
     "forward_delay:(?!1500$).+|stp_state:[^0]|nf_call_iptables:1|"
-    "isolated:1|learning:0|unicast_flood:0|broadcast_flood:0|neigh_suppress:1"
+    "isolated:1|learning:0|unicast_flood:0|broadcast_flood:0|neigh_suppress:1|proxyarp:1"
 )
 USUAL = (
     "ip link set $dev type bridge forward_delay 1500 stp_state 0 nf_call_iptables 0; "
-    "bridge link set dev $dev isolated off learning on flood on bcast_flood on neigh_suppress off"
+    "bridge link set dev $dev isolated off learning on flood on bcast_flood on neigh_suppress off; "
+    "ip link set $dev type bridge_slave proxy_arp off"
 )
 EXTRAS = (
     Extra("IPsec policy", "ip -o xfrm policy", re.compile("(src .*)"), "ip xfrm policy flush"),
@@ -58,7 +59,13 @@ EXTRAS = (
         "a ruleset of", "read _ < /proc/net/ip_tables_names && iptables-save -t raw 2>&1",
         re.compile("# Warning: (iptables-legacy) tables present"),
     ),
-    Extra("ipset", "ipset list -n", re.compile("(.+)"), "ipset destroy"),
+    Extra(
+        "rule of the table security", "iptables-save -t security", RULE, "iptables -t security -F",
+    ),
+    Extra(  # one that a rule names cannot be destroyed, and no World has such a rule
+        "ipset", "ipset list -n", re.compile("(.+)"),
+        "iptables-save | grep -v -e --match-set | iptables-restore; ipset destroy",
+    ),
     Extra(  # plugins make bridges so
         "promiscuous interface", "ip -o -d link",
         re.compile(r"\d+: ([^:@]+)\S* <[^>]*PROMISC(?!.* bridge forward_delay)"),
@@ -76,6 +83,10 @@ EXTRAS = (
         "bridge port", "ip -o -d link",
         re.compile(r"\d+: ([^:@]+).* state UP .* bridge_slave (state (?!forwarding)\S+)"),
         ON_EACH.format("bridge link set dev $dev state forwarding"),
+    ),
+    Extra(
+        "bridge port", "ip -o -d link", re.compile(r"\d+: ([^:@]+).* bridge_slave .*(locked on)"),
+        ON_EACH.format("bridge link set dev $dev locked off"),
     ),
     Extra("nexthop", "ip nexthop", re.compile("(.+)"), "ip nexthop flush"),  # and their routes
     Extra(SOCKET, "ss -Hln4tu", re.compile(r"(\S+) \S+ \S+ \S+ (\S+)")),

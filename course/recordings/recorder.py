@@ -72,6 +72,10 @@ class Recorder:
         """What may have led to something that was not predicted."""
         return self._live.causes(*hosts)
 
+    def interrupted(self, flow: Flow, *hosts: str) -> None:
+        """Hosts may remember a flow that is on no tape."""
+        self._live.interrupted(flow, *hosts)
+
     def remembered(self, *hosts: str) -> tuple[str, ...]:
         """What some hosts may remember, and no prediction knows of."""
         return self._live.remembered(*hosts)

@@ -125,6 +125,9 @@ class Replay:
         """Nothing that anybody knows of."""
         return ()
 
+    def interrupted(self, flow: Flow, *_: str) -> None:
+        """Nothing was sent."""
+
     def remembered(self, *_: str) -> tuple[str, ...]:
         """Nothing but what was recorded."""
         return ()
