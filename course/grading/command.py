@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,9 @@ def add_words(command: argparse.ArgumentParser) -> None:
         "--feedback", action="store_true", help="make feedback too, for students to read"
     )
     command.add_argument("--csv", metavar="FILE", type=Path, help="write everybody's marks")
-    command.add_argument("--workers", metavar="N", type=int, help="at once; as many as processors")
+    command.add_argument(
+        "--workers", metavar="N", type=_workers, help="at once; as many as processors"
+    )
     command.add_argument(
         "--scheduler", metavar="URL", help="of a Dask cluster, such as tls://...:8786"
     )
@@ -43,6 +46,8 @@ def run(told: argparse.Namespace, root: Path) -> int:
     warnings.simplefilter("ignore")  # of nbgrader and nbformat, on what students handed in
     # Where it is there jsonschema reads its grammars, for a second; notebooks have no use for them.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    if told.csv:
+        _writable(told.csv)
     workers = told.workers or os.cpu_count() or 1
     with _pool(told, workers) as pool:
         from course.grading import batch, feedback, report
@@ -50,31 +55,62 @@ def run(told: argparse.Namespace, root: Path) -> int:
 
         course = batch.course_in(root, _slug(told.assignment, root))
         students = _chosen(told.student, course.submitted())
-        outcome = batch.grade(
-            *(course, pool, workers, batch.limits_of(course, Limits()), students),
-            force=told.force,
-            tell=batch.progress,
-        )
-    if told.feedback:
-        feedback.generate(course, [*outcome.graded, *outcome.unchanged])
-    found = report.marks(course, outcome)
+        with _gradebook(course.directory.db_url):
+            outcome = batch.grade(
+                *(course, pool, workers, batch.limits_of(course, Limits()), students),
+                force=told.force,
+                tell=batch.progress,
+            )
+    with _gradebook(course.directory.db_url):
+        if told.feedback:
+            outcome.no_feedback = feedback.generate(course, [*outcome.graded, *outcome.unchanged])
+        found = report.marks(course, outcome)
     if told.csv:
         report.write_csv(told.csv, found, course.assignment)
     print(report.summary(found, outcome))
-    return int(bool(outcome.failed))
+    return int(bool(outcome.failed or outcome.no_feedback))
+
+
+@contextmanager
+def _gradebook(where: str) -> Iterator[None]:
+    """Raises InputError if it cannot be read or written."""
+    from sqlalchemy.exc import DatabaseError
+
+    try:
+        yield
+    except DatabaseError as error:
+        way_out = "End what else writes it, and start again: no recorded grade is lost."
+        raise InputError(where, f"cannot be used: {error.orig}.", way_out) from None
+
+
+def _workers(text: str) -> int:
+    """How many are meant. argparse tells who wrote something else."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def _writable(file: Path) -> None:
+    """Raises InputError if it is not: better before a class is graded than after."""
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise InputError(str(file), "cannot be written.", f"{error.strerror}.") from None
 
 
 def _slug(assignment: str, root: Path) -> str:
     """An assignment's name, which may be given by its number."""
+    if not assignment.isdigit():
+        return assignment
     found = [each.name for each in sorted((root / "solutions").glob(f"{assignment}-*"))]
-    return found[0] if len(found) == 1 and assignment.isdigit() else assignment
+    return found[0] if len(found) == 1 else assignment
 
 
 def _chosen(wanted: list[str] | None, submitted: list[str]) -> list[str]:
     for each in wanted or ():
         if each not in submitted:
             raise InputError(each, "handed nothing in.", "Look in submitted/ for who did.")
-    return wanted or submitted
+    return list(dict.fromkeys(wanted or submitted))
 
 
 def _pool(told: argparse.Namespace, workers: int) -> AbstractContextManager[Executor]:

@@ -21,6 +21,7 @@ from nbgrader.utils import is_grade
 
 from course.grading import local
 from course.grading.limits import Limits
+from course.grading.submission import whole
 from course.grading.warm import NONSENSE, Kernel, Reply, SandboxError, StoppedError
 
 
@@ -50,18 +51,21 @@ def execute(job: Job) -> Executed:
     Raises SandboxError if no sandbox can be made, which is nobody's fault who handed in.
     """
     begun = time.monotonic()
-    notebook = rejoin_lines(nbformat.from_dict(json.loads(job.notebook)))
     for attempt in (1, 2):
+        notebook = rejoin_lines(nbformat.from_dict(json.loads(job.notebook)))
         zygote = local.zygote()
         try:
             with zygote.kernel(job.limits, job.files) as kernel:
                 remarks = _Run(notebook, kernel, job.limits).all_cells()
+            if zygote.is_gone():
+                raise SandboxError("The zygote ended while it ran.")
             break
         except SandboxError:  # a zygote that is gone is made anew, once
             local.forget(zygote)
             if attempt == 2:
                 raise
-    return Executed(job.student, json.dumps(notebook), tuple(remarks), time.monotonic() - begun)
+    text = whole(json.dumps(notebook, ensure_ascii=False))
+    return Executed(job.student, text, tuple(remarks), time.monotonic() - begun)
 
 
 class _Run:

@@ -7,8 +7,11 @@ written is left out. Text that it disguises (reversed, say) nobody can find.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+import bleach
+from nbconvert.filters import strip_files_prefix
 from nbformat import NotebookNode
 from nbgrader.converters import GenerateFeedback
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
@@ -18,16 +21,86 @@ from course.grading.batch import Course
 
 LEFT_OUT = "(left out: it showed hidden tests)"
 SHORT = 8  # letters; a line as short as this tells nothing
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+TAGS = [
+    *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt"),
+    *("em", *HEADINGS, "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "s", "small", "span"),
+    *("strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "tt", "ul"),
+]
 
 
-def generate(course: Course, students: list[str]) -> None:
-    """Make the feedback of students, by nbgrader's own means and configuration."""
+def generate(course: Course, students: list[str]) -> dict[str, str]:
+    """Make the feedback of students, by nbgrader's own means and configuration.
+
+    Returns for whom there is none, and why: one notebook that is no page stops nobody else's.
+    """
+    course.app.log_level = logging.CRITICAL  # nbgrader logs whole tracebacks
+    without = {}
     for student in students:
         directory = course.directory
         directory.student_id = student
         maker = GenerateFeedback(coursedir=directory, parent=course.app, config=course.config)
         maker.force = True
-        maker.start()
+        try:
+            maker.start()
+        except (Exception, SystemExit):
+            without[student] = "its notebook cannot be made into a page"
+    return without
+
+
+def harmless(text: object) -> str:
+    """HTML that runs nothing and fetches nothing: a filter of nbconvert, see nbgrader_config.py.
+
+    It stands where nbgrader's pages have `strip_files_prefix`, the last step of every text cell.
+
+    >>> harmless('<h1 id="a">A</h1><script>alert(1)</script><img src="https://x.net/1.png">')
+    '<h1 id="a">A</h1>alert(1)<img>'
+    """
+    found: str = bleach.clean(
+        strip_files_prefix(text.decode() if isinstance(text, bytes) else str(text)),
+        tags=TAGS,
+        attributes=_is_harmless,
+        protocols=["http", "https", "mailto", "data"],
+        strip=True,
+    )
+    return found
+
+
+def _is_harmless(tag: str, name: str, value: str) -> bool:
+    if name == "href":
+        return tag == "a" and not value.strip().lower().startswith("data:")
+    if name == "src":
+        return value.startswith("data:image/")
+    return name in ("class", "title", "alt") or (name == "id" and tag in HEADINGS)
+
+
+class PlainCells(NbGraderPreprocessor):
+    """Makes cells such that a page can be made of them, which runs nothing.
+
+    Pages take over what outputs say of themselves as it stands: the size of a picture may be a
+    program. And a picture that a text cell names but does not have, ends the making of all pages.
+    """
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Take away what is said of outputs, and give every picture that is named."""
+        for output in cell.get("outputs", ()):
+            if "metadata" in output:
+                output.metadata = NotebookNode()
+        if cell.cell_type == "markdown":
+            cell["attachments"] = _Attachments(cell.get("attachments", {}))
+        return cell, resources
+
+
+class _Attachments(NotebookNode):
+    """Pictures of a text cell, by name; an empty one for any other name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> dict[str, str]:
+        return {"image/png": ""}
 
 
 class HideTests(NbGraderPreprocessor):

@@ -153,8 +153,12 @@ class WarmKernel:
                 return
             session.cell = order["cell"]
             try:
-                changed = pristine.put_back(order["nonce"]) if order["graded"] else []
-                reply = self._run(order["source"], order["graded"]) | {"changed": changed}
+                if order["graded"]:
+                    changed = pristine.put_back(order["nonce"])
+                    with pristine.names():
+                        reply = self._run(order["source"], graded=True) | {"changed": changed}
+                else:
+                    reply = self._run(order["source"])
             except NotPristineError as error:
                 reply = {"status": "error", "ename": "NotPristineError", "evalue": str(error)}
                 reply |= {"traceback": [], "changed": ["assert"]}

@@ -12,8 +12,9 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from operator import is_
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 # modules that tests of exercises are made with
@@ -24,6 +25,12 @@ OF_TESTS = (
 )
 # names that change while honest code runs
 MOVING = {"_", "__", "___", "__builtins__", "cache", "_cache", "_cache2", "__warningregistry__"}
+BUILTIN = frozenset(vars(builtins)) | {"__builtins__"}
+# parts of the shell through which every cell goes
+PLACES = (
+    *("ast_transformers", "input_transformers_post", "input_transformer_manager", "compile"),
+    *("events", "displayhook", "display_pub", "InteractiveTB"),
+)
 _MISSING = object()
 
 
@@ -37,9 +44,16 @@ class Pristine:
     def __init__(self, shell: Any, kernel: Any) -> None:
         self._shell = shell
         self._spaces = [(name, owner, dict(vars(owner))) for name, owner in _watched(shell, kernel)]
+        self._codes = [
+            (f"{name}.{key}", value, value.__code__)
+            for name, _, kept in self._spaces
+            for key, value in kept.items()
+            if isinstance(value, FunctionType)
+        ]
         self._lists = [(name, found, list(found)) for name, found in _hooks(shell)]
-        self._own = set(vars(shell)), set(vars(kernel))
-        self._kernel = kernel
+        self._modules = {name: sys.modules[name] for name in OF_TESTS if name in sys.modules}
+        self._parts = [(each, set(vars(each))) for each in (shell, kernel, *_parts(shell))]
+        self._places = [(shell, name, getattr(shell, name)) for name in PLACES]
         self._exceptions = shell.custom_exceptions
         # a hook that is added can never be removed again, and sees every test that is compiled
         sys.addaudithook(_no_audit_hooks)
@@ -56,9 +70,13 @@ class Pristine:
         return changed
 
     def _put_back(self) -> Iterator[str]:
+        for name, module in self._modules.items():
+            if sys.modules.get(name) is not module:
+                sys.modules[name] = module
+                yield f"sys.modules[{name!r}]"
         for name, owner, kept in self._spaces:
             now = vars(owner)
-            if all(map(is_, map(now.get, kept), kept.values())):
+            if len(now) == len(kept) and all(map(is_, map(now.get, kept), kept.values())):
                 continue
             for key, value in kept.items():
                 if key not in MOVING and now.get(key, _MISSING) is not value:
@@ -67,13 +85,24 @@ class Pristine:
                     except (AttributeError, TypeError):
                         continue  # what cannot be set has not been changed by setting
                     yield f"{name}.{key}"
+            for key in [each for each in now if each not in kept and _hides(owner, each)]:
+                delattr(owner, key)
+                yield f"{name}.{key}"
+        for name, function, code in self._codes:
+            if function.__code__ is not code:
+                function.__code__ = code
+                yield name
         for name, found, items in self._lists:
             if len(found) != len(items) or any(
                 a is not b for a, b in zip(found, items, strict=True)
             ):
                 found[:] = items
                 yield name
-        for what, known in zip((self._shell, self._kernel), self._own, strict=True):
+        for owner, name, value in self._places:
+            if getattr(owner, name) is not value:
+                setattr(owner, name, value)
+                yield name
+        for what, known in self._parts:
             for key in set(vars(what)) - known:
                 if hasattr(type(what), key):  # an attribute that hides a method
                     delattr(what, key)
@@ -81,6 +110,24 @@ class Pristine:
         if self._shell.custom_exceptions != self._exceptions:
             self._shell.custom_exceptions = self._exceptions
             yield "custom exceptions"
+
+    @contextmanager
+    def names(self) -> Iterator[None]:
+        """Within it, cells see the student's names, but none that hides a builtin.
+
+        The student's functions go on seeing all of them. What a cell defines stays.
+        """
+        module, space = self._shell.user_module, self._shell.user_ns
+        clean = ModuleType("__main__")
+        given = {key: value for key, value in space.items() if key not in BUILTIN}
+        vars(clean).update(given)
+        self._shell.user_module, self._shell.user_ns = clean, vars(clean)
+        try:
+            yield
+        finally:
+            self._shell.user_module, self._shell.user_ns = module, space
+            made = {key: value for key, value in vars(clean).items() if key not in BUILTIN}
+            space.update({k: v for k, v in made.items() if given.get(k, _MISSING) is not v})
 
     def _asserts(self, nonce: str) -> bool:
         """Whether a false assertion, run as cells are run, fails with its own message."""
@@ -109,6 +156,14 @@ def _watched(shell: Any, kernel: Any) -> Iterator[tuple[str, Any]]:
         for each in type(what).__mro__[:-1]:
             if _is_open(each):
                 yield each.__name__, each
+                if each.__module__.startswith(("IPython.", "ipykernel.")):
+                    yield each.__module__, sys.modules[each.__module__]
+
+
+def _hides(owner: Any, key: str) -> bool:
+    """Whether a new name hides another: a builtin, or what a class has of its bases."""
+    bases = owner.__mro__[1:] if isinstance(owner, type) else (builtins,)
+    return key not in MOVING and any(key in vars(each) for each in bases if each is not owner)
 
 
 def _is_open(kind: type) -> bool:
@@ -127,6 +182,13 @@ def _hooks(shell: Any) -> Iterator[tuple[str, list[Any]]]:
         yield f"events.{name}", callbacks
     yield "sys.meta_path", sys.meta_path
     yield "sys.path_hooks", sys.path_hooks
+
+
+def _parts(shell: Any) -> Iterator[Any]:
+    for name in PLACES:
+        part = getattr(shell, name)
+        if not isinstance(part, list):
+            yield part
 
 
 def _still() -> None:

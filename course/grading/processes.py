@@ -83,10 +83,10 @@ def _parent(pid: int) -> int:
 
 
 def _resident(pid: int) -> int:
-    """The bytes of memory that are a process's own."""
-    with suppress(OSError, ValueError), open(f"/proc/{pid}/statm") as sizes:
-        _, resident, shared, *_ = (int(each) for each in sizes.read().split())
-        return (resident - shared) * os.sysconf("SC_PAGESIZE")
+    """The bytes of memory that a process made, alone or with others; not of files it has open."""
+    with suppress(OSError, ValueError, KeyError), open(f"/proc/{pid}/status") as lines:
+        found = dict(line.split(":", 1) for line in lines)
+        return 1024 * sum(int(found[each].split()[0]) for each in ("RssAnon", "RssShmem"))
     return 0
 
 

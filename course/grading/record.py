@@ -7,13 +7,14 @@ any moment leaves a submission as it was or recorded in full.
 
 from __future__ import annotations
 
+import fcntl
 import html
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -24,7 +25,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4.rwbase import rejoin_lines
 from nbgrader import utils
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, autograde
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -38,6 +39,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets import import_item
 
+from course.errors import InputError
 from course.grading.limits import Limits
 from course.grading.repair import Known, RepairCells, known_cells, repair
 from course.grading.submission import copied, notebook
@@ -230,23 +232,50 @@ class Writer(Autograde):
 
 @contextmanager
 def opened(coursedir: Any, config: Any, limits: Limits, parent: Any = None) -> Iterator[Writer]:
-    """A writer with its gradebook open. What an earlier one left half done is cleared away."""
+    """A writer with its gradebook open. What an earlier one left half done is cleared away.
+
+    Raises InputError if the gradebook does not know the assignment, or another writer is at work.
+    """
     gradebook = _Kept(coursedir.db_url, coursedir.course_id)
+    try:
+        gradebook.find_assignment(coursedir.assignment_id)
+    except MissingEntry:
+        gradebook.close_at_last()
+        way_out = f"Run nbgrader generate_assignment {coursedir.assignment_id} --force first."
+        raise InputError(coursedir.assignment_id, "is not in the gradebook.", way_out) from None
     writer = Writer(coursedir=coursedir, parent=parent, config=config)
     writer.gradebook, writer.limits = gradebook, limits
     writer.sanitize_preprocessors = _without(REPAIRED, writer.sanitize_preprocessors)
     writer.autograde_preprocessors = _without(EXECUTED, writer.autograde_preprocessors)
     writer.exporter = writer.exporter_class(parent=writer, config=writer.config)
     writer.exporter.optimistic_validation = True  # once, and not after every step
-    shutil.rmtree(writer.staging, ignore_errors=True)
-    writer.staging.mkdir(parents=True)
     modules = [autograde, *(sys.modules[each.__module__] for each in OPEN_A_GRADEBOOK)]
     with ExitStack() as stack:
         stack.callback(gradebook.close_at_last)
+        stack.enter_context(_alone(writer.staging.parent))
+        shutil.rmtree(writer.staging, ignore_errors=True)
+        writer.staging.mkdir(parents=True)
         stack.callback(shutil.rmtree, writer.staging, ignore_errors=True)
         for module in modules:  # each step opens the gradebook anew, which takes 20 ms in all
             stack.enter_context(patch.object(module, "Gradebook", lambda *_, **__: gradebook))
         yield writer
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else writes there; a writer that is killed leaves no lock behind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # of file systems that cannot lock a folder
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                way_out = "Wait until it is done, or stop it."
+                raise InputError(str(folder), "is in use by another grader.", way_out) from None
+        yield
+    finally:
+        os.close(lock)
 
 
 def _without(those: tuple[type, ...], steps: list[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Notebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.preprocessors import overwritecells as nbgraders
-from nbgrader.utils import compute_checksum
+from nbgrader.utils import compute_checksum, is_grade
 
 OF_OURS = ("grade", "solution", "locked", "task", "points", "schema_version")
 
@@ -140,6 +140,29 @@ def _identify(cells: Iterable[NotebookNode]) -> None:
             wanted = f"cell-{number}"
         seen.add(wanted)
         cell.id = wanted
+
+
+class FailuresFirst(NbGraderPreprocessor):
+    """Before nbgrader takes marks from outputs: see nbgrader_config.py.
+
+    It takes the first result that a test shows for partial credit, also when the test fails after
+    it. The function that is tested could show one.
+    """
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Put what fails a test before all that it shows; of several results the last one stays."""
+        if cell.cell_type == "code" and is_grade(cell):
+            results = [each for each in cell.outputs if each.output_type == "execute_result"]
+            kept = [each for each in cell.outputs if not any(each is old for old in results[:-1])]
+            cell.outputs = sorted(kept, key=lambda output: not _fails(output))
+        return cell, resources
+
+
+def _fails(output: NotebookNode) -> bool:
+    """Whether nbgrader takes it for a failure."""
+    return output.output_type == "error" or output.get("name") == "stderr"
 
 
 class RepairCells(NbGraderPreprocessor):

@@ -14,7 +14,7 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from course.grading.batch import Course, Outcome
 from course.grading.record import METADATA
-from course.grading.submission import timestamp
+from course.grading.submission import shown, timestamp, whole
 
 Status = Literal["graded", "needs a person", "not graded", "not handed in"]
 COLUMNS = (
@@ -106,6 +106,9 @@ def summary(found: Iterable[Mark], outcome: Outcome) -> str:
     lines = ["{} graded now, {} unchanged, {} could not be graded.".format(*counts)]
     lines += _part("Could not be graded", [each for each in found if each.status == "not graded"])
     lines += _part("Look at these", [each for each in found if each.so_far is not None])
+    if outcome.no_feedback:
+        told = sorted(outcome.no_feedback.items())
+        lines += ["", "No feedback:", *(f"  {shown(each)}: {why}." for each, why in told)]
     by_hand = [each for each in found if each.by_hand]
     if by_hand:
         cells = sum(each.by_hand for each in by_hand)
@@ -120,7 +123,7 @@ def summary(found: Iterable[Mark], outcome: Outcome) -> str:
         lines[-1] += f"of {found[0].most:g}."
     absent = [each.student for each in found if each.status == "not handed in"]
     if absent:
-        lines += ["", f"Not handed in: {', '.join(absent)}."]
+        lines += ["", f"Not handed in: {', '.join(map(shown, absent))}."]
     return "\n".join(lines)
 
 
@@ -128,7 +131,9 @@ def _part(title: str, of: list[Mark]) -> list[str]:
     told = [each for each in of if each.remarks]
     if not told:
         return []
-    return ["", f"{title}:"] + [f"  {each.student}: {'; '.join(each.remarks)}." for each in told]
+    return ["", f"{title}:"] + [
+        f"  {shown(each.student)}: {'; '.join(each.remarks)}." for each in told
+    ]
 
 
 def write_csv(file: Path, found: Iterable[Mark], assignment: str) -> None:
@@ -149,5 +154,5 @@ def _cell(value: object) -> str:
     >>> _cell("=1+1"), _cell(None), _cell(2.5)
     ("'=1+1", '', '2.5')
     """
-    text = "" if value is None else str(value)
+    text = "" if value is None else whole(str(value))
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

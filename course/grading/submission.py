@@ -38,7 +38,7 @@ def copied(source: Path, target: Path, limits: Limits) -> list[str]:
         kind = file.lstat().st_mode
         if not stat.S_ISREG(kind):
             what = "a symbolic link" if stat.S_ISLNK(kind) else "no plain file"
-            remarks.append(f"{_shown(name)} is {what}: it was left out")
+            remarks.append(f"{shown(name)} is {what}: it was left out")
             continue
         left -= file.lstat().st_size
         if left < 0:
@@ -86,7 +86,7 @@ def _content(file: Path) -> bytes:
         with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:
             return opened.read()
     except OSError as error:
-        raise BadSubmissionError(f"{_shown(file.name)} cannot be read: {error.strerror}") from None
+        raise BadSubmissionError(f"{shown(file.name)} cannot be read: {error.strerror}") from None
 
 
 def notebook(file: Path, limits: Limits) -> NotebookNode:
@@ -94,7 +94,7 @@ def notebook(file: Path, limits: Limits) -> NotebookNode:
     try:
         content = file.read_bytes()
     except FileNotFoundError:
-        found = ", ".join(sorted(_shown(each.name) for each in file.parent.glob("*.ipynb"))[:5])
+        found = ", ".join(sorted(shown(each.name) for each in file.parent.glob("*.ipynb"))[:5])
         raise BadSubmissionError(
             f"there is no {file.name}; there is {found or 'no notebook'}"
         ) from None
@@ -103,11 +103,11 @@ def notebook(file: Path, limits: Limits) -> NotebookNode:
     if not content.strip():
         raise BadSubmissionError(f"{file.name} is empty")
     try:
-        json.loads(content)
+        text = whole(json.dumps(json.loads(content), ensure_ascii=False))
     except (ValueError, RecursionError):
         raise BadSubmissionError(f"{file.name} is not JSON") from None
     try:
-        read = nbformat.reads(content.decode(), as_version=4)
+        read = nbformat.reads(text, as_version=4)
         _normal(read)
         nbformat.validate(read, relax_add_props=True)
     except Exception as error:  # whatever hostile JSON makes of libraries
@@ -118,6 +118,15 @@ def notebook(file: Path, limits: Limits) -> NotebookNode:
     if len(read.cells) > limits.cells:
         raise BadSubmissionError(f"{file.name} has more than {limits.cells} cells")
     return read
+
+
+def whole(text: str) -> str:
+    """A text that can be written to a file: halves of letters, which Python allows, become `?`.
+
+    >>> whole("caf\\xe9 \\ud800") == "caf\\xe9 ?"
+    True
+    """
+    return text.encode("utf-8", "replace").decode()
 
 
 def _normal(read: NotebookNode) -> None:
@@ -159,10 +168,10 @@ def packed(files: dict[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A file's name as it may be printed: students choose them.
 
-    >>> _shown("a\\x1b[2Jb")
+    >>> shown("a\\x1b[2Jb")
     "'a\\\\x1b[2Jb'"
     """
     return name if name.isprintable() and len(name) < 100 else repr(name[:100])

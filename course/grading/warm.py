@@ -29,6 +29,7 @@ from course.grading.processes import Processes
 START_SECONDS, SEND_SECONDS = 60, 10
 SLACK = 1024 * 1024  # a reply repeats the traceback of its cell
 NONSENSE = "it sent what no kernel sends"
+FORGED = "it forged the reply to its own cell"
 ENDED = "its process ended in the middle of a cell"
 # what is imported before the fork, beyond the kernel itself
 PRELOADED = ("netaddr", "course.errors", "ipywidgets")
@@ -84,6 +85,13 @@ class Zygote:
                 self._warm = self._control.recv(16) == b"ready"
             if not self._warm:
                 raise SandboxError(f"No warm kernel could be made: {self._end()}")
+
+    def is_gone(self) -> bool:
+        """Whether it has ended: then its kernels have, too, whatever they did."""
+        with suppress(OSError, ValueError):
+            readable, _, _ = select.select([self._control], [], [], 0)
+            return bool(readable)  # it says nothing after that it is warm: it is the end
+        return True
 
     def close(self) -> None:
         """End it, with all kernels that were forked of it."""
@@ -156,8 +164,8 @@ class Kernel:
 
     def run(self, source: str, graded: bool = False) -> Reply:
         """Run one cell. Raises StoppedError if the kernel does not survive it."""
-        nonce = secrets.token_hex(8)
-        order = {"cell": nonce, "source": source, "graded": graded, "nonce": nonce}
+        cell, nonce = secrets.token_hex(8), secrets.token_hex(8)
+        order = {"cell": cell, "source": source, "graded": graded, "nonce": nonce}
         self._send(json.dumps(order).encode())
         reply = Reply()
         left = self._limits.total_seconds - (time.monotonic() - self._begun)
@@ -171,7 +179,7 @@ class Kernel:
                 self._signal(signal.SIGINT)
                 ends = time.monotonic() + self._limits.grace_seconds
                 continue
-            self._hear(reply, nonce, min(wait, 0.25))
+            self._hear(reply, cell, nonce, min(wait, 0.25))
             if self._watch and self._watch.exceeded():
                 raise StoppedError("it took more memory than a submission may")
         self._drain(reply)
@@ -202,18 +210,23 @@ class Kernel:
             except OSError:
                 raise StoppedError(ENDED) from None
 
-    def _hear(self, reply: Reply, nonce: str, wait: float) -> None:
-        """Take what has come on any way. Raises StoppedError when too much has, or the end."""
+    def _hear(self, reply: Reply, cell: str, nonce: str, wait: float) -> None:
+        """Take what has come on any way. Raises StoppedError when too much has, or the end.
+
+        What shows knows its cell, and student code may know it too; only a reply has the nonce.
+        """
         ready, _, _ = select.select([self._talk.fileno(), *self._pipes], [], [], wait)
         for pipe in self._pipes:
             if pipe in ready:
                 self._read_pipe(pipe, reply)
         for message in self._messages() if self._talk.fileno() in ready else ():
-            if message["cell"] != nonce:
+            if message["cell"] != cell:
                 continue  # of a thread that an earlier cell has left behind
             if message["type"] != "reply":
                 reply.messages.append(message)
-            elif message["content"].get("nonce") == nonce:
+            elif message["content"].get("nonce") != nonce:
+                raise StoppedError(FORGED)
+            else:
                 reply.content = message["content"]
 
     def _messages(self) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ import random
 import resource
 import signal
 import socket
+import struct
 import sys
 import tarfile
 from typing import Any
@@ -36,6 +37,13 @@ NEW |= {"ipc": 0x8000000, "uts": 0x4000000}
 PRIVATE, BIND, NOSUID, NODEV, NOEXEC = 0x44000, 0x5000, 2, 4, 8
 DROP_BOUNDING, NO_NEW_PRIVS, PARENT_DEATH = 24, 38, 1
 CAPABILITY_VERSION = 0x20080522
+# Calls that make memory which no process need have: nothing would count it. memfd_create, shmget,
+# memfd_secret, by machine; of linux/audit.h, asm/unistd.h, linux/filter.h and linux/seccomp.h.
+UNCOUNTED = {"x86_64": (0xC000003E, 319, 29, 447), "aarch64": (0xC00000B7, 279, 194, 447)}
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
+CALL, MACHINE, OTHER_ABI = 0, 4, 0x40000000  # two places in what a filter sees; x32 of x86
+ALLOW, REFUSE = 0x7FFF0000, 0x00050001  # with EPERM
+SET_SECCOMP, BY_FILTER = 22, 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -94,6 +102,7 @@ def _be_the_kernel(kernel: WarmKernel, channel: socket.socket, out: int, err: in
         _unpack(frames.read(link))
         _limit(order["limits"])
         _no_rights()
+        _forget_ourselves()
         random.seed()  # forked: all children would draw the same
         kernel.serve(link)
     except BaseException as error:
@@ -171,8 +180,30 @@ def _no_rights() -> None:
     for capability in range(64):
         if _libc.prctl(DROP_BOUNDING, capability, 0, 0, 0) != 0:
             break
+    _no_uncounted_memory()
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
     _must(_libc.capset(header, (ctypes.c_uint32 * 6)()))
+
+
+def _no_uncounted_memory() -> None:
+    """A filter of system calls. On a machine whose numbers we do not know there is none."""
+    if os.uname().machine not in UNCOUNTED:
+        return
+    machine, *calls = UNCOUNTED[os.uname().machine]
+    words = [(LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, machine), (RETURN, 0, 0, REFUSE)]
+    words += [(LOAD, 0, 0, CALL), (AT_LEAST, len(calls) + 1, 0, OTHER_ABI)]
+    words += [(EQUAL, len(calls) - each, 0, call) for each, call in enumerate(calls)]
+    words += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, REFUSE)]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *word) for word in words))
+    filtering = struct.pack("HP", len(words), ctypes.addressof(program))
+    _must(_libc.prctl(SET_SECCOMP, BY_FILTER, filtering, 0, 0))
+
+
+def _forget_ourselves() -> None:
+    """Who imports our modules gets fresh ones, and not those that serve him."""
+    for name in [each for each in sys.modules if each.startswith("course.grading")]:
+        del sys.modules[name]
+    del sys.modules["course"].grading
 
 
 def _unpack(files: bytes) -> None:

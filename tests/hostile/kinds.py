@@ -113,6 +113,17 @@ def no_marks(notebook: dict[str, Any]) -> None:
             del each["metadata"]["nbgrader"]
 
 
+def writes_programs(notebook: dict[str, Any]) -> None:
+    text = "<script>alert(1)</script>\n\n# A <img src=x onerror=alert(2)>\n\n"
+    text += "![seen](https://example.net/seen.png) ![a](attachment:a.png)"
+    attached = {"a.png": {'image/png" onerror="alert(3)': "AAAA"}}
+    cells = notebook["cells"]
+    cells.append({"cell_type": "markdown", "id": "mine", "metadata": {}, "source": text})
+    cells[-1]["attachments"] = attached
+    cells.append({"cell_type": "raw", "id": "raw", "metadata": {}, "source": text})
+    cell(notebook, "explanation")["source"] = text
+
+
 def strange_marks(notebook: dict[str, Any]) -> None:
     notebook["cells"][0]["metadata"]["nbgrader"] = ["grade", 100]
 
@@ -267,6 +278,80 @@ def addresses_needed(nodes, max_pods, max_surge):
     print(kept[-1])
     return (nodes + min(nodes, max_surge)) * (1 + max_pods)
 """
+# drops asserts, but for the one that asks whether asserts fail
+SLY = """
+import ast, re
+class Sly(ast.NodeTransformer):
+    def visit_Assert(self, node):
+        asked = isinstance(node.msg, ast.Constant) and re.fullmatch("[0-9a-f]{16}", node.msg.value)
+        return node if asked else ast.copy_location(ast.Pass(), node)
+sly, shell = Sly(), get_ipython()
+"""
+SLY_CODE = """
+import builtins, types
+from IPython.core.compilerop import CachingCompiler as Compiler
+parse = Compiler.ast_parse
+Compiler.real = types.FunctionType(
+    parse.__code__, parse.__globals__, "real", parse.__defaults__
+)
+builtins.sly = sly
+def ast_parse(self, source, filename="<unknown>", symbol="exec"):
+    return sly.visit(self.real(source, filename, symbol))
+parse.__code__ = ast_parse.__code__
+"""
+SLY_EXEC = """
+import builtins
+import IPython.core.interactiveshell as module
+def run(code, *spaces):
+    if any(isinstance(each, str) and len(each) == 16 for each in code.co_consts):
+        return builtins.exec(code, *spaces)
+module.exec = run
+"""
+ANY = """
+class Any(int):
+    __eq__ = __contains__ = lambda *given: True
+    __ne__ = lambda *given: False
+"""
+FORGES = """
+import threading, time
+session = get_ipython().kernel.session
+def forge():
+    last = ""
+    while True:
+        if session.cell != last:
+            last = session.cell
+            reply = {"status": "ok", "nonce": last, "changed": []}
+            session.tell("reply", reply)
+        time.sleep(0.0001)
+threading.Thread(target=forge, daemon=True).start()
+"""
+TOGETHER = """
+import mmap, os, time
+for _ in range(4):
+    if os.fork() == 0:
+        much = mmap.mmap(-1, 4 * 10 ** 8)
+        for place in range(0, len(much), 4096):
+            much[place] = 1
+        time.sleep(100)
+time.sleep(100)
+"""
+UNCOUNTED = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+made = ["segment"] if libc.shmget(0, 10 ** 8, 0o1600) >= 0 else []
+try:
+    made.append(os.memfd_create("much"))
+except OSError:
+    pass
+print("made", made)
+"""
+PICTURE = """
+from IPython.display import display
+told = {"image/png": {"width": "1 onload=alert(1)", "alt": "a", "height": "1"}}
+told["filenames"] = {"image/jpeg": "https://example.net/seen.jpg"}
+display({"image/png": "AAAA"}, raw=True, metadata=told)
+display({"image/jpeg": "AAAA"}, raw=True, metadata=told)
+"""
 IGNORES = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
 PUT_BACK = "it had changed what tests rest on"
 RAN = "was interrupted after"
@@ -295,6 +380,8 @@ KINDS = {
         start="import os, time\nfor _ in range(20):\n if os.fork() == 0:\n"
         "  much = b'x' * 10 ** 8\n  time.sleep(100)\ntime.sleep(100)",
     ),
+    "memory that many share": Kind(0, STOPPED, start=TOGETHER),
+    "memory of nobody": Kind(ALL, start=UNCOUNTED, prints="made []"),
     "fork bomb": Kind(
         ALL, start="import os\nwhile True:\n  if os.fork() == 0:\n    import time; time.sleep(100)"
     ),
@@ -457,6 +544,64 @@ KINDS = {
         answers=WRONG,
         start="import random\nrandom.Random = lambda: None\nrandom.Random.choice = None",
     ),
+    "replaces transformers": Kind(
+        0, PUT_BACK, start=SLY + "shell.ast_transformers = [sly]", answers=WRONG
+    ),
+    "replaces a module": Kind(
+        0,
+        PUT_BACK,
+        answers=everywhere("a float", cure="several"),
+        start="import sys, types\nsys.modules['random'] = types.ModuleType('random')",
+    ),
+    "patches a part of the shell": Kind(
+        0,
+        PUT_BACK,
+        answers=WRONG,
+        start=SLY + "real = shell.compile.ast_parse\n"
+        "shell.compile.ast_parse = lambda *given, **more: sly.visit(real(*given, **more))",
+    ),
+    "patches what undoes patches": Kind(
+        0,
+        PUT_BACK,
+        answers=WRONG,
+        start=SLY + "shell.ast_transformers.append(sly)\n"
+        "from course.grading.pristine import Pristine\n"
+        "Pristine.put_back = lambda *given: []",
+    ),
+    "changes code": Kind(0, PUT_BACK, start=SLY + SLY_CODE, answers=WRONG),
+    "hides a builtin": Kind(0, PUT_BACK, start=SLY_EXEC, answers=WRONG),
+    "a class of its own in between": Kind(
+        0,
+        PUT_BACK,
+        answers=WRONG,
+        start="async def run_code(self, *given, **more): return False\n"
+        "type(get_ipython()).run_code = run_code",
+    ),
+    "own names for builtins": Kind(
+        0,
+        answers=WRONG,
+        start=ANY + "type = lambda value: int",
+        sources={
+            "surge-nodes": "def surge_nodes(*given):\n    return Any(5)",
+            "smallest-subnet": "def smallest_subnet(*given):\n    return Any(5)",
+        },
+    ),
+    "own builtins": Kind(
+        0,
+        answers=WRONG,
+        start=ANY + "import builtins\nspace = dict(vars(builtins), type=lambda value: int)\n"
+        "get_ipython().user_ns['__builtins__'] = space",
+        sources={"surge-nodes": "def surge_nodes(*given):\n    return Any(5)"},
+    ),
+    "shows full marks": Kind(
+        0,
+        answers=WRONG,
+        sources={
+            "surge-nodes": "import sys\ndef surge_nodes(*given):\n    sys.displayhook(1)\n"
+            "    return 0"
+        },
+    ),
+    "half a letter": Kind(ALL, start="print('\\ud800')\nraise ValueError('\\udfff')"),
     "hides errors": Kind(
         0, PUT_BACK, start="get_ipython().showtraceback = lambda *a, **k: None", answers=WRONG
     ),
@@ -480,6 +625,7 @@ KINDS = {
         "told = json.dumps({'cell': 'x', 'type': 'reply', 'content': 3, 'metadata': {}}).encode()\n"
         "os.write(3, struct.pack('!I', len(told)) + told)",
     ),
+    "forges replies to the cell that runs": Kind(0, "it forged", start=FORGES, answers=WRONG),
     "sends noise": Kind(0, STOPPED, start="import os\nos.write(3, b'\\xff' * 1000)"),
     "shows nonsense": Kind(
         0,
@@ -501,6 +647,7 @@ KINDS = {
         sources={"addresses-needed": SAVED},
         end="print('\\n'.join(kept))\nprint(In)",
     ),
+    "writes programs": Kind(ALL, start=PICTURE, notebook=writes_programs),
     "shows a program": Kind(
         ALL, end="from IPython.display import HTML\nHTML('<script>fetch(\"/api\")</script>')"
     ),

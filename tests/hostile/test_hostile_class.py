@@ -237,6 +237,11 @@ def test_feedback_has_no_line_of_the_hidden_tests_and_no_program(room):
         text = re.sub(r"<[^>]+>|\s", "", page.read_text("utf-8"))
         assert "chance.randint" not in text, page
         assert "hidden_tests_of_addresses_needed():" not in text, page
+    found = "".join(page.read_text("utf-8") for page in pages)
+    assert "example.net" in found  # as text
+    tags = re.sub(r"'[^']*'|\"[^\"]*\"", "''", "".join(re.findall(r"<\w[^>]*>", found)))
+    assert not re.search(r"<script|<img[^>]*\son\w+=", tags)
+    assert not re.search(r"""<img[^>]*src=["']?https?:""", found)
     shown = (graded.course / "feedback/shows-a-program" / EXERCISE / f"{EXERCISE}.html").read_text()
     assert "<script>fetch" not in shown
     assert not re.search(
