@@ -119,9 +119,8 @@ def _runs(word: str) -> bool:
 def test_an_assertion_that_cannot_fail_any_more_ends_all_grading(zygote):
     # what nothing puts back: who knows how grading works makes it forget what it watches
     code = (
-        "import sys\nframe = sys._getframe()\n"
-        "while 'pristine' not in frame.f_locals: frame = frame.f_back\n"
-        "frame.f_locals['pristine']._codes.clear()\n"
+        "ours = get_ipython().kernel.session.tell.__func__.__globals__\n"
+        "ours['Pristine']._put_back = lambda _: ()\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "async def run_code(self, code_obj, result=None, *, async_=False): return False\n"
         "InteractiveShell.run_code.__code__ = run_code.__code__"
