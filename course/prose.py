@@ -34,6 +34,8 @@ _LITERAL = {"date", "month", "version", "error code", "cidr", "address"}
 _NO_ADJECTIVE = r"(?:to|the|of|in|on|at|and|is|are|for|from|with|by|every|each|how|what|an?)\b"
 _YEAR = r"19[89]\d|20[0-3]\d"
 _CODE = r"(?s)```.*?```|`(?!\d[\d,]*`)[^`\n]*`"  # a number alone in backticks is prose
+_COUNT = "two three four five six seven eight nine ten eleven twelve"
+_SPELLED = {word: number for number, word in enumerate(_COUNT.split(), 2)}
 _EMPHASIS = r"[*_`]+|&nbsp;|<[^>\n]*>"
 _NOT_PROSE = (
     r"(?s)<!--.*?-->"
@@ -66,6 +68,8 @@ class Mark:
         except (InputError, ArithmeticError, SyntaxError) as error:
             return f"{self.text}: {error}"
         values = [claim.value for claim in found_fact.claims]
+        if not _spelled(self.text) <= _counted(f"{values} {found_fact.statement}"):
+            return f"{self.text} counts what fact {found_fact.id} does not: {found_fact.statement}"
         if any(_agrees(self.text, value, found_fact.unit) for value in values):
             return ""
         told = " or ".join(str(value) for value in values)
@@ -151,6 +155,16 @@ def _agrees(text: str, value: Any, unit: str) -> bool:
         return True  # words cite a fact that is no number
     said = text.strip("` ").lower()
     return said == str(value).lower() or said == _spoken_date(str(value)).lower()
+
+
+def _spelled(text: str) -> set[int]:
+    """The numbers that a text spells out: five seconds, two failures."""
+    return {_SPELLED[word] for word in re.findall(r"[a-z]+", text.lower()) if word in _SPELLED}
+
+
+def _counted(text: str) -> set[int]:
+    """All whole numbers of a text, spelled out or in digits."""
+    return _spelled(text) | {int(found) for found in re.findall(r"\d+", text.replace(",", ""))}
 
 
 def _spoken_date(text: str) -> str:

@@ -24,7 +24,15 @@ from course.topology import Machine
 from course.trace import Disposition, Flow
 from course.virtual_network import SecurityRule, UserRoute
 from course.world import build
-from tests.worlds import MODELS, NOBODYS, assert_never_twice, follow, with_routes, with_security
+from tests.worlds import (
+    MODELS,
+    NOBODYS,
+    assert_never_twice,
+    follow,
+    loyal,
+    with_routes,
+    with_security,
+)
 
 FIREWALL = "10.240.1.9"
 SUBNETS = ("nodes", "others", "pods")
@@ -67,7 +75,9 @@ def bent_topologies(draw, beside_the_appliance=plain_tables):
         if group is not None:
             topology = with_security(topology, *group, subnet=subnet)
     first, *others = topology.cluster.nodes
+    exposed = topology.cluster.exposures
     return topology.changed(
+        exposures=tuple(loyal(each) if draw(st.booleans()) else each for each in exposed),
         nodes=(replace(first, ip_forwarding=draw(st.booleans())), *others),
         bridge_calls_iptables=draw(st.booleans()), hairpin=draw(st.booleans()),
         probes_acted=draw(st.booleans()),

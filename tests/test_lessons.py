@@ -14,7 +14,7 @@ import pytest
 from course.curriculum import lessons, tools
 from course.facts import all_facts
 from course.laboratory import SHOW
-from course.prose import facts_in, marks, problems
+from course.prose import facts_in, marks, problems, replace_marks
 from course.questions import express_ids, question_ids, texts_of
 from tests.conftest import ROOT
 from tests.labs import LIVE
@@ -26,6 +26,8 @@ NOTEBOOKS = sorted(
     for file in ROOT.rglob("*.ipynb")
     if not (FOREIGN | {".ipynb_checkpoints"}) & set(file.relative_to(ROOT).parts)
 )
+# an address of a page that a browser can open
+OUTSIDE = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(/[\w./~%#?=&+-]*)?")
 KNOWN_METADATA = {"nbgrader", "deletable", "editable", "tags"}
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 TOOLS = [ROOT / tool.file for tool in tools()]
@@ -50,6 +52,12 @@ def shown_by(cell):
     outputs = cell.get("outputs", [])
     plain = [output.get("data", {}).get("text/plain", "") for output in outputs]
     return "\n".join([*plain, *(output.get("text", "") for output in outputs)])
+
+
+def link_targets(text):
+    """What the links of a Markdown text lead to; marks lead nowhere, code has none."""
+    unmarked = replace_marks(text, lambda mark: mark.text)
+    return re.findall(r"\]\(([^)]*)\)", re.sub(r"(?s)```.*?```|`[^`\n]*`", "", unmarked))
 
 
 def prose(notebook):
@@ -102,10 +110,10 @@ class TestEveryNotebook:
         headings = {
             found.replace(" ", "-") for found in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
         }
-        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        for target in link_targets(text):
             if target.startswith("#"):
                 assert target[1:] in headings, target
-            elif not re.match(r"https://|fact:|calc:|given:|shown:", target):
+            elif not OUTSIDE.fullmatch(target):
                 assert (file.parent / target).exists(), target
 
     def test_its_pictures_have_alternative_texts(self, file):
@@ -173,6 +181,23 @@ class TestEveryLessonAndTool:
             if mark.kind == "shown" and mark.text.strip("`*") not in shown.get(mark.target, "")
         ]
         assert untrue == []
+
+
+@pytest.mark.parametrize("slug", [file.stem for file in LESSONS])
+def test_links_in_its_questions_lead_out_of_the_course(slug):
+    targets = [target for text in texts_of(slug[:2]) for target in link_targets(text)]
+    assert [target for target in targets if not OUTSIDE.fullmatch(target)] == []
+
+
+LIMIT = re.compile(
+    r"(?i)\b(at most|limit|no more than|ends? at|up to|maximum|default)\b[^.|;]*\]\(given:\)"
+)
+
+
+@pytest.mark.parametrize("file", LESSONS, ids=name)
+def test_no_limit_is_made_up(file):
+    text = "\n".join(source(cell) for cell in prose(read(file)))
+    assert [found[0] for found in LIMIT.finditer(text)] == []
 
 
 def test_every_lesson_of_the_curriculum_has_its_notebooks():

@@ -72,6 +72,12 @@ def test_every_claim_has_a_verdict_a_source_and_a_place():
         assert claim["place"], claim["said"]
 
 
+def test_every_source_of_a_claim_has_a_date():
+    sources = tomllib.loads((reference.FOLDER / "claims.toml").read_text("utf-8"))["source"]
+    undated = [key for key, each in sources.items() if not re.search(r"20\d\d-\d\d", each["date"])]
+    assert undated == []
+
+
 def test_a_wrong_claim_has_what_is_right_beside_it():
     for claim in CLAIMS:
         if claim["verdict"] != "true":

@@ -70,9 +70,12 @@ def glossary() -> str:
 def symptoms() -> str:
     """Every symptom with its cause, how it is shown, its cure and its lesson, by the alphabet."""
     rows = sorted(
-        f"{row.rstrip()} {link(each, each.number)} |"
-        for each in lessons()
-        for row in table(section(each, BREAKS))[2:]
+        (
+            f"{row.rstrip()} {link(each, each.number)} |"
+            for each in lessons()
+            for row in table(section(each, BREAKS))[2:]
+        ),
+        key=lambda row: row.replace("`", "").lower(),
     )
     head = ["| symptom | cause | shown by | cure | lesson |", "|---|---|---|---|---|"]
     about = "Look for the words of the error, or for what you see. Each line leads to its lesson."
