@@ -25,6 +25,9 @@ def room(tmp_path_factory):
     hand_in(course, "bob", answered(course, CLASS["hard-coded"]))
     notebook = answered(course, Student(RIGHT))
     shown = KINDS["shows a program"].end.replace('fetch("/api")', "window.taken = 1")
+    for cell in notebook.cells:
+        if cell.id == "explanation":
+            cell.source = "<script>window.taken = 1</script> <img src=x onerror='window.taken = 1'>"
     notebook.cells[3].update(cell_type="code", source=shown, outputs=[], execution_count=None)
     hand_in(course, "eve", notebook)
     grade(course)
