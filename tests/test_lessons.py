@@ -55,9 +55,9 @@ def shown_by(cell):
 
 
 def link_targets(text):
-    """What the links of a Markdown text lead to; marks lead nowhere, code has none."""
+    """What the links of a Markdown text lead to, less titles; marks lead nowhere, code has none."""
     unmarked = replace_marks(text, lambda mark: mark.text)
-    return re.findall(r"\]\(([^)]*)\)", re.sub(r"(?s)```.*?```|`[^`\n]*`", "", unmarked))
+    return re.findall(r"\]\(([^)\s]*)[^)]*\)", re.sub(r"(?s)```.*?```|`[^`\n]*`", "", unmarked))
 
 
 def prose(notebook):
@@ -187,6 +187,13 @@ class TestEveryLessonAndTool:
 def test_links_in_its_questions_lead_out_of_the_course(slug):
     targets = [target for text in texts_of(slug[:2]) for target in link_targets(text)]
     assert [target for target in targets if not OUTSIDE.fullmatch(target)] == []
+
+
+@pytest.mark.parametrize("file", LESSONS, ids=name)
+def test_a_source_that_is_no_fact_has_its_date_too(file):
+    text = "\n".join([*map(source, prose(read(file))), *texts_of(file.stem[:2])])
+    links = re.findall(r"\]\((https?:[^\s)]*)\s*([^)]*)\)", text)
+    assert [link for link, title in links if not re.search(r"\d{4}-\d\d-\d\d", title)] == []
 
 
 LIMIT = re.compile(
