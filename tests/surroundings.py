@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from course.lab.agent.identity import ALLOW, EQUAL, LOAD, RETURN, filtered
+from course.lab.agent.seccomp import ALLOW, EQUAL, ERROR, LOAD, RETURN, filtered
 from course.machine import Check
 from tests.conftest import ROOT
 
@@ -29,8 +29,6 @@ WITHOUT_POWERS = ("setpriv", "--bounding-set", "-all,+setfcap")
 # Numbers of system calls; what begins a BPF program of seccomp is of linux/seccomp.h.
 CALLS = {"x86_64": {"unshare": 272, "socket": 41}, "aarch64": {"unshare": 97, "socket": 198}}
 AF_NETLINK, AF_PACKET, NETLINK_NETFILTER = 16, 17, 12
-ERRNO = 0x00050000  # SECCOMP_RET_ERRNO
-NO_NEW_PRIVS, SECCOMP, FILTER = 38, 22, 2
 
 ASK = """
 from course.lab.probe.needs import Needs
@@ -52,7 +50,7 @@ def forbid(call: str, number: int, arguments: dict[int, int] | None = None) -> N
     for at, (offset, value) in enumerate(tests):
         beyond = 2 * (len(tests) - at) - 1  # to the last instruction, which allows
         program += [(LOAD, 0, 0, offset), (EQUAL, 0, beyond, value)]
-    program += [(RETURN, 0, 0, ERRNO | number), (RETURN, 0, 0, ALLOW)]
+    program += [(RETURN, 0, 0, ERROR | number), (RETURN, 0, 0, ALLOW)]
     filtered(program)
 
 

@@ -66,7 +66,9 @@ def test_what_is_graded_is_graded_again_only_when_it_was_handed_in_again(room):
 def test_one_student_can_be_graded_alone_and_again(room):
     for name in ("ann", "bob"):
         hand_in(room, name, answered(room, Student(RIGHT)))
-    assert "1 graded now" in grade(room, "--student", "ann")
+    said = grade(room, "--student", "ann")
+    assert "1 graded now" in said
+    assert "Not graded yet: bob." in said
     assert "1 graded now" in grade(room, "--student", "ann", "--force")
     assert scores(room).keys() == {"ann"}
     assert "'eve' handed nothing in." in grade(room, "--student", "eve", status=2)

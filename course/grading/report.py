@@ -104,7 +104,8 @@ def summary(found: Iterable[Mark], outcome: Outcome) -> str:
     found = list(found)
     counts = (len(outcome.graded), len(outcome.unchanged), len(outcome.failed))
     lines = ["{} graded now, {} unchanged, {} could not be graded.".format(*counts)]
-    lines += _part("Could not be graded", [each for each in found if each.status == "not graded"])
+    failed = [each for each in found if each.student in outcome.failed]
+    lines += _part("Could not be graded", failed)
     lines += _part("Look at these", [each for each in found if each.so_far is not None])
     if outcome.no_feedback:
         told = sorted(outcome.no_feedback.items())
@@ -121,9 +122,10 @@ def summary(found: Iterable[Mark], outcome: Outcome) -> str:
         middle = scores[len(scores) // 2]
         lines += ["", f"Scores so far: {scores[0]:g} to {scores[-1]:g}, median {middle:g}, "]
         lines[-1] += f"of {found[0].most:g}."
-    absent = [each.student for each in found if each.status == "not handed in"]
-    if absent:
-        lines += ["", f"Not handed in: {', '.join(map(shown, absent))}."]
+    left = [each for each in found if each not in failed]
+    for title, status in (("Not graded yet", "not graded"), ("Not handed in", "not handed in")):
+        if names := [shown(each.student) for each in left if each.status == status]:
+            lines += ["", f"{title}: {', '.join(names)}."]
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ the child answers with Jupyter's own messages and at last with the reply to each
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import io
 import json
@@ -20,13 +21,24 @@ import random
 import resource
 import signal
 import socket
-import struct
 import sys
 import tarfile
 from typing import Any
 
 from course.grading import frames
 from course.grading.kernel import WarmKernel
+from course.lab.agent.seccomp import (
+    ALLOW,
+    AT_LEAST,
+    CALL,
+    EQUAL,
+    ERROR,
+    LOAD,
+    MACHINE,
+    NO_NEW_PRIVS,
+    RETURN,
+    filtered,
+)
 
 LINK = 3  # the descriptor over which a kernel talks to the grader
 HOME = "/home/student"
@@ -35,15 +47,13 @@ HOME = "/home/student"
 NEW = {"user": 0x10000000, "mount": 0x20000, "pid": 0x20000000, "net": 0x40000000}
 NEW |= {"ipc": 0x8000000, "uts": 0x4000000}
 PRIVATE, BIND, NOSUID, NODEV, NOEXEC = 0x44000, 0x5000, 2, 4, 8
-DROP_BOUNDING, NO_NEW_PRIVS, PARENT_DEATH = 24, 38, 1
+DROP_BOUNDING, PARENT_DEATH = 24, 1
 CAPABILITY_VERSION = 0x20080522
 # Calls that make memory which no process need have: nothing would count it. memfd_create, shmget,
-# memfd_secret, by machine; of linux/audit.h, asm/unistd.h, linux/filter.h and linux/seccomp.h.
+# memfd_secret, by machine; of linux/audit.h and asm/unistd.h.
 UNCOUNTED = {"x86_64": (0xC000003E, 319, 29, 447), "aarch64": (0xC00000B7, 279, 194, 447)}
-LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
-CALL, MACHINE, OTHER_ABI = 0, 4, 0x40000000  # two places in what a filter sees; x32 of x86
-ALLOW, REFUSE = 0x7FFF0000, 0x00050001  # with EPERM
-SET_SECCOMP, BY_FILTER = 22, 2
+OTHER_ABI = 0x40000000  # from here on x86 has the numbers of x32
+REFUSE = ERROR + errno.EPERM
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -194,9 +204,7 @@ def _no_uncounted_memory() -> None:
     words += [(LOAD, 0, 0, CALL), (AT_LEAST, len(calls) + 1, 0, OTHER_ABI)]
     words += [(EQUAL, len(calls) - each, 0, call) for each, call in enumerate(calls)]
     words += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, REFUSE)]
-    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *word) for word in words))
-    filtering = struct.pack("HP", len(words), ctypes.addressof(program))
-    _must(_libc.prctl(SET_SECCOMP, BY_FILTER, filtering, 0, 0))
+    filtered(words)
 
 
 def _forget_ourselves() -> None:
