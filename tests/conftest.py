@@ -28,13 +28,9 @@ def own_data_folder(tmp_path_factory, monkeypatch):
     return folder
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Where several processes share the tests, one of them has all labs: some look whether a lab
-    has left anything on the machine. The other tests of a file stay together."""
-    for item in items:
-        group = "lab" if item.get_closest_marker("lab") else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than processors: much of a test is waiting for packets that never come."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import tomllib
@@ -119,8 +118,3 @@ def test_the_python_of_the_readme_runs_and_a_real_packet_goes_as_predicted(capsy
     said = capsys.readouterr().out
     assert "\nTrue\n" in said
     assert "IP-MASQ-AGENT" in said
-
-
-def test_where_several_processes_share_the_tests_those_of_a_file_stay_together(request):
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        assert request.node.nodeid.endswith("@tests/test_project.py")

@@ -56,10 +56,8 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory, home):
+def lab(tmp_path_factory, home, chromium):
     """The address of a JupyterLab that serves a fresh personal copy of the course."""
-    if not CHROMIUM:
-        pytest.skip("no Chromium: sudo apt install chromium")
     root = tmp_path_factory.mktemp("course")
     copy = copy_course(root)
     plant(copy, "planted.ipynb", bad=BAD_OUTPUT)
@@ -77,7 +75,9 @@ def plant(copy: Path, name: str, **sources: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium(lab):
+def chromium():
+    if not CHROMIUM:
+        pytest.skip("no Chromium: sudo apt install chromium")
     with browsing() as browser:
         yield browser
 

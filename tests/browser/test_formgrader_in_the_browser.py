@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from course import sandbox
 from tests.browser.conftest import LOOPBACK
-from tests.browser.serving import CHROMIUM, browsing, serving
+from tests.browser.serving import serving
 from tests.class_of_twenty import CLASS, EXERCISE, RIGHT, Student
 from tests.hostile.kinds import KINDS
 from tests.rooms import PYTHON_PATH, answered, grade, hand_in, new_room, scores
@@ -35,23 +35,19 @@ def room(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(room, tmp_path_factory):
+def page(room, tmp_path_factory, chromium):
     """A page that may ask nothing of another machine, in a JupyterLab on the course's folder."""
-    if not CHROMIUM:
-        pytest.skip("no Chromium: sudo apt install chromium")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", PYTHON_PATH)
         patch.setenv("NBGRADER_EXCHANGE", str(room / "exchange"))
         words = (f"--ServerApp.root_dir={room}",)
-        with (
-            serving(room, tmp_path_factory.mktemp("home"), *words) as url,
-            browsing() as browser,
-        ):
-            opened = browser.new_page(base_url=url)
+        with serving(room, tmp_path_factory.mktemp("home"), *words) as url:
+            opened = chromium.new_page(base_url=url)
             opened.set_default_timeout(60_000)
             left: list[str] = []
             opened.on("request", lambda request: left.append(request.url))
             yield opened
+            opened.close()
             assert [each for each in left if not LOOPBACK.match(each)] == []
 
 
