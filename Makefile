@@ -33,7 +33,7 @@ resume: $(VENV)/lab-ready
 	@$(RUN) -m course resume $(ARGS)
 
 test: $(VENV)/test-ready
-	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(RUN) -m pytest -n auto --dist loadfile $(ARGS)
 
 soak: $(VENV)/test-ready
 	@COURSE_LAB_EXAMPLES=1000 COURSE_LAB_KILLS=100 $(RUN) -m pytest -m lab $(ARGS)

@@ -102,7 +102,7 @@ def notebook(lab, chromium, home):
     context.route("**/*", guard)
     context.route_web_socket(lambda url: not LOOPBACK.match(url), lambda ws: left.append(ws.url))
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)  # of a busy machine
     yield lambda file: Notebook(page, lab, file)
     context.close()
     assert left == [], "requests left the machine"
