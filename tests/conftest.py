@@ -7,11 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("ci", max_examples=40)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
 ROOT = Path(__file__).parent.parent
 NOT_BUILT = "not built yet"
 

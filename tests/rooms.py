@@ -59,10 +59,10 @@ def environment(room: Path) -> dict[str, str]:
     )
 
 
-def grade(room: Path, *words: str, status: int = 0) -> str:
+def grade(room: Path, *words: str, status: int = 0, assignment: str = EXERCISE) -> str:
     """Run `python -m course grade` in a room; what it prints."""
     ran = subprocess.run(
-        [sys.executable, "-c", GRADE, str(room), EXERCISE, *words], cwd=room,
+        [sys.executable, "-c", GRADE, str(room), assignment, *words], cwd=room,
         env=environment(room), capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert ran.returncode == status, ran.stdout + ran.stderr

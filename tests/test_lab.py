@@ -113,6 +113,15 @@ def test_a_kubenet_pod_that_calls_itself_and_its_neighbour_through_a_service(hai
     assert beside.disposition == (DELIVERED if filtered else Disposition.UNASKED)
 
 
+def test_the_port_of_a_refused_call_is_free_at_once_for_a_pod_behind_the_same_node(overlay):
+    node = overlay.world.address("node2")
+    for source in ("node1", "web-1"):
+        seen = as_predicted(overlay, Flow(source, node, 80, source_port=43210))
+        assert seen.disposition == Disposition.REFUSED
+        arrived = next(each.packet for each in seen.sightings if each.host == "node2")
+        assert (arrived.source, arrived.source_port) == (overlay.world.address("node1"), 43210)
+
+
 def test_a_host_that_refuses_says_which_rule_did(overlay):
     seen = as_predicted(overlay, SCENARIOS["nobody there"].flow(overlay.world))
     (why,) = (step for hop in seen.hops for step in hop.steps)

@@ -98,7 +98,7 @@ def topologies(draw):
 
 
 @st.composite
-def flows(draw, lab, own):
+def flows(draw, lab):
     """Any host that calls another one, a Service, or an address of nobody."""
     world = lab.world
     hosts = [name for name in world.by_name if name not in ("azure", "edge")]
@@ -111,6 +111,7 @@ def flows(draw, lab, own):
     to = draw(st.sampled_from([*hosts, *fronts * 3, "10.244.9.9", "10.9.9.9", "8.8.8.8"]))
     protocol = draw(st.sampled_from(["tcp", "tcp", "udp", "icmp"]))
     port = 0 if protocol == "icmp" else draw(st.sampled_from([80, 8080, 53, 30080, 30081, 10250]))
+    own = draw(st.integers(42000, 42002))  # few, so that they meet behind one address
     return Flow(source, world.address(to) if to in world.by_name else to, port, protocol, own)
 
 
@@ -121,6 +122,5 @@ def flows(draw, lab, own):
 )  # fmt: skip
 def test_any_flow_through_any_cluster_goes_as_predicted(topology, plugins, data):
     with Lab(topology, plugins) as lab:
-        # each from a port of its own: kernels differ in when that of a reset connection is free
-        for port in range(42000, 42005):
-            as_predicted(lab, data.draw(flows(lab, port)))
+        for _ in range(5):
+            as_predicted(lab, data.draw(flows(lab)))

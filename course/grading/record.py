@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -236,29 +236,33 @@ def opened(coursedir: Any, config: Any, limits: Limits, parent: Any = None) -> I
 
     Raises InputError if the gradebook does not know the assignment, or another writer is at work.
     """
-    gradebook = _Kept(coursedir.db_url, coursedir.course_id)
-    try:
-        gradebook.find_assignment(coursedir.assignment_id)
-    except MissingEntry:
-        gradebook.close_at_last()
-        way_out = f"Run nbgrader generate_assignment {coursedir.assignment_id} --force first."
-        raise InputError(coursedir.assignment_id, "is not in the gradebook.", way_out) from None
-    writer = Writer(coursedir=coursedir, parent=parent, config=config)
-    writer.gradebook, writer.limits = gradebook, limits
-    writer.sanitize_preprocessors = _without(REPAIRED, writer.sanitize_preprocessors)
-    writer.autograde_preprocessors = _without(EXECUTED, writer.autograde_preprocessors)
-    writer.exporter = writer.exporter_class(parent=writer, config=writer.config)
-    writer.exporter.optimistic_validation = True  # once, and not after every step
-    modules = [autograde, *(sys.modules[each.__module__] for each in OPEN_A_GRADEBOOK)]
     with ExitStack() as stack:
+        gradebook = _Kept(coursedir.db_url, coursedir.course_id)
         stack.callback(gradebook.close_at_last)
+        _demand(coursedir.assignment_id, gradebook)
+        writer = Writer(coursedir=coursedir, parent=parent, config=config)
+        writer.gradebook, writer.limits = gradebook, limits
+        writer.sanitize_preprocessors = _without(REPAIRED, writer.sanitize_preprocessors)
+        writer.autograde_preprocessors = _without(EXECUTED, writer.autograde_preprocessors)
+        writer.exporter = writer.exporter_class(parent=writer, config=writer.config)
+        writer.exporter.optimistic_validation = True  # once, and not after every step
         stack.enter_context(_alone(writer.staging.parent))
         shutil.rmtree(writer.staging, ignore_errors=True)
         writer.staging.mkdir(parents=True)
         stack.callback(shutil.rmtree, writer.staging, ignore_errors=True)
-        for module in modules:  # each step opens the gradebook anew, which takes 20 ms in all
+        # each step opens the gradebook anew, which takes 20 ms in all
+        for module in (autograde, *(sys.modules[each.__module__] for each in OPEN_A_GRADEBOOK)):
             stack.enter_context(patch.object(module, "Gradebook", lambda *_, **__: gradebook))
         yield writer
+
+
+def _demand(assignment: str, gradebook: Gradebook) -> None:
+    """Raises InputError if the gradebook does not know an assignment."""
+    try:
+        gradebook.find_assignment(assignment)
+    except MissingEntry:
+        way_out = f"Run nbgrader generate_assignment {assignment} --force first."
+        raise InputError(assignment, "is not in the gradebook.", way_out) from None
 
 
 @contextmanager
@@ -267,12 +271,14 @@ def _alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # of file systems that cannot lock a folder
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                way_out = "Wait until it is done, or stop it."
-                raise InputError(str(folder), "is in use by another grader.", way_out) from None
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        way_out = "Wait until it is done, or stop it."
+        raise InputError(str(folder), "is in use by another grader.", way_out) from None
+    except OSError:
+        pass  # of file systems that cannot lock a folder
+    try:
         yield
     finally:
         os.close(lock)

@@ -97,7 +97,8 @@ class Tracked:
     """What connection tracking says of one packet: its state, its connection, which way it goes.
 
     `state` is INVALID, NEW, RELATED, ESTABLISHED or UNTRACKED. A connection that is not `known`
-    yet is noted when its first packet leaves the host or reaches a socket.
+    yet is noted when its first packet leaves the host or reaches a socket. That of a reply is not
+    known any more: see `track`.
     """
 
     state: str
@@ -121,12 +122,16 @@ def tuple_of(packet: Packet) -> Tuple:
 def track(packet: Packet, connections: tuple[Connection, ...], zone: int = 0) -> Tracked:
     """What connection tracking says of a packet that comes in.
 
-    >>> from course.linux.packet import tcp
+    A reset that is the only reply ends a connection: it is forgotten at once, and its port is free.
+
+    >>> from course.linux.packet import reset, tcp
     >>> syn = tcp("10.0.0.4", 40000, "10.0.0.5", 80)
     >>> track(syn, ()).state, track(syn.reply(), ()).state
     ('NEW', 'INVALID')
     >>> track(syn.reply(), (Connection(tuple_of(syn)),)).state
     'ESTABLISHED'
+    >>> track(reset(syn), (Connection(tuple_of(syn)),)).known
+    False
     """
     # an error is about a packet that went the other way: look for the reply to it
     wanted = tuple_of(packet.about).turned() if packet.about else tuple_of(packet)
@@ -134,7 +139,8 @@ def track(packet: Packet, connections: tuple[Connection, ...], zone: int = 0) ->
         for reply, known in ((False, connection.original), (True, connection.reply)):
             if known == wanted and _fits_way(packet, reply):
                 state = "ESTABLISHED" if reply or connection.replied else "NEW"
-                return Tracked("RELATED" if packet.about else state, connection, reply, True)
+                refused = reply and not connection.replied and "RST" in packet.flags
+                return Tracked("RELATED" if packet.about else state, connection, reply, not refused)
     if packet.about or not _may_open(packet):
         return INVALID
     return Tracked("NEW", Connection(wanted, zone=zone))
@@ -173,6 +179,11 @@ def is_free(connection: Connection, connections: tuple[Connection, ...]) -> bool
         for other in _in_zone(connections, connection.zone)
         if other.original != connection.original
     )
+
+
+def forget(connection: Connection, connections: tuple[Connection, ...]) -> tuple[Connection, ...]:
+    """All connections but this one."""
+    return tuple(other for other in connections if other != connection)
 
 
 def note(

@@ -20,6 +20,7 @@ from course.linux.conntrack import (
     SOURCE,
     UNTRACKED,
     Connection,
+    forget,
     is_free,
     note,
     track,
@@ -74,7 +75,9 @@ def _ask(passage: Passage, table: str, chain: str) -> Verdict:
 def _look_up(passage: Passage) -> Verdict:
     """Find the packet's connection, unless it has one already or the table raw exempts it."""
     if passage.tracked is None and passage.host.netfilter.tracks_connections:
-        passage.tracked = track(passage.packet, passage.connections, passage.zone)
+        seen = passage.tracked = track(passage.packet, passage.connections, passage.zone)
+        if seen.connection and seen.reply and not seen.known:
+            passage.connections = forget(seen.connection, passage.connections)
     return ACCEPT
 
 
@@ -84,7 +87,7 @@ def _confirm(passage: Passage) -> Verdict:
     A packet whose replies could be taken for those of another connection is lost.
     """
     seen = passage.seen
-    if seen.connection is None or seen.state == "RELATED":
+    if seen.connection is None or seen.state == "RELATED" or (seen.reply and not seen.known):
         return ACCEPT
     if not seen.known and not is_free(seen.connection, passage.connections):
         passage.step("dropped", "the connection clashes with another one", str(seen.connection))
