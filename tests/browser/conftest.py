@@ -18,6 +18,22 @@ BAD_OUTPUT = """
 from IPython.display import HTML
 HTML('<p style="color:#999;background:#fff">grey on white</p><input>')
 """
+# tells what a field says, and which threads have heard of it
+HEARD = """
+import threading
+import ipywidgets
+
+field, told, threads = ipywidgets.Text(description="Field"), ipywidgets.HTML(), set()
+
+
+def hear(change):
+    threads.add(threading.current_thread().name)
+    told.value = f"{change.new} heard by {', '.join(threads)}"
+
+
+field.observe(hear, names="value")
+ipywidgets.VBox([field, told])
+"""
 # the live lab, with all that shows it
 LIVE = {
     "open": """
@@ -61,6 +77,7 @@ def lab(tmp_path_factory, home, chromium):
     root = tmp_path_factory.mktemp("course")
     copy = copy_course(root)
     plant(copy, "planted.ipynb", bad=BAD_OUTPUT)
+    plant(copy, "heard.ipynb", heard=HEARD)
     plant(copy, "live.ipynb", **LIVE)
     with serving(root, home) as url:
         yield url
@@ -104,5 +121,7 @@ def notebook(lab, chromium, home):
     page = context.new_page()
     page.set_default_timeout(60_000)  # of a busy machine
     yield lambda file: Notebook(page, lab, file)
+    # else the next one finds a kernel whose widgets are restored while its cells run
+    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
     context.close()
     assert left == [], "requests left the machine"

@@ -67,6 +67,15 @@ def test_the_check_of_accessibility_finds_a_planted_bad_output(notebook):
     assert "label" in found
 
 
+def test_what_a_learner_does_is_heard_by_the_thread_of_the_cells_alone(notebook):
+    book = notebook("heard.ipynb")
+    book.run_all()
+    output = book.output("heard")
+    output.get_by_label("Field").press_sequentially("10.240.0.0/16", delay=50)
+    expect(output).to_contain_text("10.240.0.0/16 heard by MainThread")
+    assert "," not in output.inner_text()
+
+
 def test_every_control_has_a_name_and_every_picture_says_what_it_shows(notebook):
     book = notebook("lessons/05-azure-cni.ipynb")
     book.run_all()
