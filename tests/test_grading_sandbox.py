@@ -184,6 +184,28 @@ def test_a_kernel_cannot_outlive_its_limits(zygote):
         kernel.run(KINDS["ignores interrupts"].sources["surge-nodes"])
 
 
+def test_a_cell_is_interrupted_whatever_was_said_of_interrupts_before(zygote):
+    limits = Limits(cell_seconds=0.5, grace_seconds=10)
+    with zygote.kernel(limits) as kernel:
+        kernel.run("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)")
+        assert kernel.run("while True: pass").timed_out
+        assert shown(kernel, "print('goes on')") == "goes on\n"
+
+
+def test_a_grader_in_the_background_of_a_script_interrupts_as_well():
+    code = """
+from course.grading.limits import Limits
+from course.grading.warm import Zygote
+zygote = Zygote()
+with zygote.kernel(Limits(cell_seconds=0.5, grace_seconds=10)) as kernel:
+    print(kernel.run("while True: pass").timed_out)
+zygote.close()
+"""
+    script = f"{sys.executable} -c '{code}' & wait"  # a shell has it ignore SIGINT
+    ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60)
+    assert (ran.stdout, ran.returncode) == ("True\n", 0), ran.stderr
+
+
 # ---- nbgrader's own commands ----
 
 

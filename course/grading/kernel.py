@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from signal import SIG_IGN, SIGINT, default_int_handler, signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -175,9 +176,13 @@ class WarmKernel:
         self._shell.set_parent(parent)
         running = self._kernel.do_execute(source, silent=False, store_history=True)
         try:
+            # as Jupyter's own kernel does, whatever an earlier cell or who began the grader has set
+            signal(SIGINT, default_int_handler)
             reply = self._loop.run_until_complete(running)
         except (Exception, KeyboardInterrupt) as error:  # of the kernel itself, not of the cell
             name = type(error).__name__
             reply = {"status": "error", "ename": name, "evalue": str(error), "traceback": [name]}
+        finally:
+            signal(SIGINT, SIG_IGN)  # one that comes late hits no other cell
         kept = ("status", "ename", "evalue", "traceback", "execution_count")
         return {name: reply[name] for name in kept if name in reply}
