@@ -17,7 +17,8 @@ from course.grading import command as grading
 from course.personal_copy import COPY, ROOT, Outcome
 
 # Among them: widgets are worked by the thread that runs the cells. JupyterLab would have some of
-# their messages handled by a second one, where they overtake and disturb each other.
+# their messages handled by a second one, where they overtake and disturb each other. Whoever names
+# another folder goes without.
 SETTINGS = Path(__file__).parent / "lab_settings"
 TO_JUPYTERLAB = ("lab", "planner", "resume")
 

@@ -10,6 +10,7 @@ import pytest
 
 from course.compare import compare
 from course.errors import InputError
+from course.kubeproxy.objects import Service, ServicePort
 from course.lab.construct import construct
 from course.lab.drift import drift, unlike
 from course.lab.namespaces import Command, LabError
@@ -19,7 +20,7 @@ from course.laboratory import Lab
 from course.linux.interfaces import Neighbour
 from course.linux.routing import Route
 from course.scenarios import CLUSTER_IP, INTERNAL, PUBLIC, SCENARIOS, local, small_cluster
-from course.topology import Exposure
+from course.topology import Exposure, Pod
 from course.trace import Disposition, Flow
 from tests.labs import LIVE, as_predicted, bends_promiscuous_bridges
 from tests.worlds import MODELS, WORLDS, with_host
@@ -120,6 +121,34 @@ def test_the_port_of_a_refused_call_is_free_at_once_for_a_pod_behind_the_same_no
         assert seen.disposition == Disposition.REFUSED
         arrived = next(each.packet for each in seen.sightings if each.host == "node2")
         assert (arrived.source, arrived.source_port) == (overlay.world.address("node1"), 43210)
+
+
+@pytest.mark.parametrize("called", ["node2", "127.0.0.1"])
+def test_nobody_remembers_a_call_that_a_closed_port_refused(overlay, called):
+    address = called if called == "127.0.0.1" else overlay.world.address(called)
+    seen = as_predicted(overlay, Flow("node1", address, 9))
+    assert seen.disposition == Disposition.REFUSED
+    for node in ("node1", "node2"):
+        assert "dport=9 " not in overlay.run(node, "conntrack -L -p tcp")
+        ports = {each.original.destination_port for each in overlay.state[node].connections}
+        assert 9 not in ports
+
+
+def test_a_call_that_was_refused_leads_the_next_one_to_no_endpoint(overlay):
+    ports = (ServicePort(80, "http", node_port=30090, target_port=9),)  # nothing listens there
+    service = Service("default", "shut", ("10.0.0.90",), ports, "NodePort")
+    pods = [Pod(f"shut-{n}", f"node{n}", {"app": "shut"}, host_network=True) for n in (1, 2)]
+    small = overlay.topology
+    topology = small.changed(
+        pods=(*small.cluster.pods, *pods),
+        exposures=(*small.cluster.exposures, Exposure(service, {"app": "shut"})),
+    )
+    with Lab(topology, plugins=False) as lab:
+        node = lab.world.address("node2")
+        for port in range(44000, 44600, 50):
+            for source in ("node1", "web-1", "web-2"):  # all of them arrive as node1
+                seen = as_predicted(lab, Flow(source, node, 30090, source_port=port))
+                assert seen.disposition == Disposition.REFUSED
 
 
 def test_a_host_that_refuses_says_which_rule_did(overlay):

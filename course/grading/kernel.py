@@ -176,13 +176,15 @@ class WarmKernel:
         self._shell.set_parent(parent)
         running = self._kernel.do_execute(source, silent=False, store_history=True)
         try:
-            # as Jupyter's own kernel does, whatever an earlier cell or who began the grader has set
-            signal(SIGINT, default_int_handler)
-            reply = self._loop.run_until_complete(running)
+            try:
+                # as in Jupyter's own kernel, whatever an earlier cell or who began the grader set
+                signal(SIGINT, default_int_handler)
+                reply = self._loop.run_until_complete(running)
+            finally:
+                signal(SIGINT, SIG_IGN)  # one that comes late hits no other cell
         except (Exception, KeyboardInterrupt) as error:  # of the kernel itself, not of the cell
+            signal(SIGINT, SIG_IGN)  # one that came at the very end has kept it from being said
             name = type(error).__name__
             reply = {"status": "error", "ename": name, "evalue": str(error), "traceback": [name]}
-        finally:
-            signal(SIGINT, SIG_IGN)  # one that comes late hits no other cell
         kept = ("status", "ename", "evalue", "traceback", "execution_count")
         return {name: reply[name] for name in kept if name in reply}

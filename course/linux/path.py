@@ -289,7 +289,7 @@ def _deliver(passage: Passage) -> Outcome:
         steps = tuple(passage.steps)
         return Outcome(Fate.DELIVERED, steps, passage.state, delivered=packet)
     passage.step("dropped", f"no socket waits at {packet.protocol} {packet.destination_port}")
-    return _refuse(passage, CLOSED[packet.protocol])
+    return _refuse(passage, CLOSED[packet.protocol], attached=False)
 
 
 def _stopped(passage: Passage, verdict: Verdict) -> Outcome:
@@ -299,13 +299,17 @@ def _stopped(passage: Passage, verdict: Verdict) -> Outcome:
     return Outcome(Fate.DROPPED, tuple(passage.steps), passage.state)
 
 
-def _refuse(passage: Passage, reject_with: str) -> Outcome:
-    """Tell the sender that its packet is refused, in the name of the one it was for."""
+def _refuse(passage: Passage, reject_with: str, attached: bool = True) -> Outcome:
+    """Tell the sender that its packet is refused, in the name of the one it was for.
+
+    The reset that a rule sends is `attached`: it belongs to the packet's connection. That of a port
+    where no socket waits is looked up like any packet, and so ends the connection here as well.
+    """
     if reject_with != "tcp-reset":
         return _answer(passage, Fate.REFUSED, REJECTIONS[reject_with])
     if passage.packet.protocol != "tcp" or passage.packet.is_answer:
         return _answer(passage, Fate.REFUSED, None)
-    return _emit(passage, Fate.REFUSED, reset(passage.packet))
+    return _emit(passage, Fate.REFUSED, reset(passage.packet), attached)
 
 
 def _answer(passage: Passage, fate: Fate, icmp: str | None) -> Outcome:
@@ -320,11 +324,12 @@ def _answer(passage: Passage, fate: Fate, icmp: str | None) -> Outcome:
     return _emit(passage, fate, icmp_error(source, icmp, packet))
 
 
-def _emit(passage: Passage, fate: Fate, packet: Packet) -> Outcome:
-    """Send a packet of the host's own about the one that it holds; it belongs to its connection."""
+def _emit(passage: Passage, fate: Fate, packet: Packet, attached: bool = True) -> Outcome:
+    """Send a packet of the host's own about the one that it holds; it may belong to its connection
+    without being looked up."""
     own = _passage(passage.host, packet, passage.state, passage.draw)
     seen = passage.seen
-    if seen.connection:
+    if seen.connection and attached:
         own.tracked = Tracked("RELATED", seen.connection, not seen.reply, known=True)
     own.step("made", str(packet))
     outcome = _from_program(own)

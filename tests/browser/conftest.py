@@ -121,7 +121,8 @@ def notebook(lab, chromium, home):
     page = context.new_page()
     page.set_default_timeout(60_000)  # of a busy machine
     yield lambda file: Notebook(page, lab, file)
-    # else the next one finds a kernel whose widgets are restored while its cells run
-    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
-    context.close()
+    try:  # else the next one finds a kernel whose widgets are restored while its cells run
+        page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
+    finally:
+        context.close()
     assert left == [], "requests left the machine"
