@@ -97,14 +97,22 @@ class Tracked:
     """What connection tracking says of one packet: its state, its connection, which way it goes.
 
     `state` is INVALID, NEW, RELATED, ESTABLISHED or UNTRACKED. A connection that is not `known`
-    yet is noted when its first packet leaves the host or reaches a socket. That of a reply is not
-    known any more: see `track`.
+    yet is noted when its first packet leaves the host or reaches a socket.
     """
 
     state: str
     connection: Connection | None = None
     reply: bool = False
     known: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the packet is the reset with which its connection ends: it is not known any more.
+
+        >>> Tracked("NEW", known=False).refused, Tracked("ESTABLISHED", reply=True).refused
+        (False, True)
+        """
+        return self.reply and not self.known
 
 
 UNTRACKED = Tracked("UNTRACKED")
@@ -130,8 +138,8 @@ def track(packet: Packet, connections: tuple[Connection, ...], zone: int = 0) ->
     ('NEW', 'INVALID')
     >>> track(syn.reply(), (Connection(tuple_of(syn)),)).state
     'ESTABLISHED'
-    >>> track(reset(syn), (Connection(tuple_of(syn)),)).known
-    False
+    >>> track(reset(syn), (Connection(tuple_of(syn)),)).refused
+    True
     """
     # an error is about a packet that went the other way: look for the reply to it
     wanted = tuple_of(packet.about).turned() if packet.about else tuple_of(packet)
@@ -179,11 +187,6 @@ def is_free(connection: Connection, connections: tuple[Connection, ...]) -> bool
         for other in _in_zone(connections, connection.zone)
         if other.original != connection.original
     )
-
-
-def forget(connection: Connection, connections: tuple[Connection, ...]) -> tuple[Connection, ...]:
-    """All connections but this one."""
-    return tuple(other for other in connections if other != connection)
 
 
 def note(

@@ -20,7 +20,6 @@ from course.linux.conntrack import (
     SOURCE,
     UNTRACKED,
     Connection,
-    forget,
     is_free,
     note,
     track,
@@ -76,8 +75,9 @@ def _look_up(passage: Passage) -> Verdict:
     """Find the packet's connection, unless it has one already or the table raw exempts it."""
     if passage.tracked is None and passage.host.netfilter.tracks_connections:
         seen = passage.tracked = track(passage.packet, passage.connections, passage.zone)
-        if seen.connection and seen.reply and not seen.known:
-            passage.connections = forget(seen.connection, passage.connections)
+        if seen.refused:
+            others = (each for each in passage.connections if each != seen.connection)
+            passage.connections = tuple(others)
     return ACCEPT
 
 
@@ -87,7 +87,7 @@ def _confirm(passage: Passage) -> Verdict:
     A packet whose replies could be taken for those of another connection is lost.
     """
     seen = passage.seen
-    if seen.connection is None or seen.state == "RELATED" or (seen.reply and not seen.known):
+    if seen.connection is None or seen.state == "RELATED" or seen.refused:
         return ACCEPT
     if not seen.known and not is_free(seen.connection, passage.connections):
         passage.step("dropped", "the connection clashes with another one", str(seen.connection))

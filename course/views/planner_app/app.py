@@ -66,7 +66,7 @@ class Planner(widgets.VBox):
     def _head(self) -> widgets.HBox:
         """The model and the verdict, above the form so that they are seen while one types."""
         # room for both notes: the form stays where it is when the second one comes
-        room = widgets.Layout(flex="1 1 24em", min_height="5.5em", min_width="0")
+        room = widgets.Layout(flex="1 1 24em", min_height="8.5em", min_width="0")
         head = widgets.HBox(
             [self.form.model, widgets.VBox([self.verdict, self.stale], layout=room)],
             layout=widgets.Layout(flex_flow="row wrap", grid_gap="0 1em"),
